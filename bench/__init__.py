@@ -1,0 +1,1 @@
+"""How fast what is generated is, beside the bare tools, in one run: `uv run nox -s bench`."""

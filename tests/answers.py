@@ -1,0 +1,102 @@
+"""The answers that people give, read from copier.yml, so that a new choice is covered at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from allpairspy import AllPairs  # type: ignore[import-untyped]
+from jinja2.sandbox import SandboxedEnvironment
+
+Answers = dict[str, str]
+"""What follows `-d` on the command line: a choice as its value, several as a YAML list."""
+
+Question = Mapping[str, Any]
+
+COPIER_YML = Path(__file__).parents[1] / "copier.yml"
+
+# What people type where any text will do. The choices need no table: copier.yml has them.
+TEXTS = {
+    "project_name": [
+        '1st "Café" & <Söhne> \N{EN DASH} C:\\new #1: 100 % 💡 \N{HEBREW LETTER ALEF}',
+        "注文サービス",  # nothing of it can stand in a package's name
+    ],
+    "description": ['- It\'s "quoted": 50 % & <b>*more*</b> # 予約' + " and more" * 16 + "."],
+    "author_name": ["Jane O'Brien-Ødegård (R&D)"],
+    "author_email": ["first.last+tag@mail.example.org"],
+    "repository_owner": ["A-1"],
+    "project_slug": ["n0tes-" + "x" * 34],
+    "package_name": ["a"],
+}
+
+
+def questions() -> dict[str, Question]:
+    """Return what copier.yml asks, in order."""
+    document = yaml.safe_load(COPIER_YML.read_text(encoding="utf-8"))
+    return {name: question for name, question in document.items() if not name.startswith("_")}
+
+
+def parse(question: Question, text: str) -> Any:
+    """Return the value that Copier records for an answer."""
+    plain = question["type"] == "str" and not question.get("multiselect")
+    return text if plain else yaml.safe_load(text)
+
+
+def default(question: Question) -> str:
+    """Return the answer of somebody who presses Enter."""
+    value = question.get("default", "")
+    return value if isinstance(value, str) else str(value).lower()
+
+
+def choices(question: Question) -> list[str]:
+    """Return every answer that a question offers; none where any text will do."""
+    if question["type"] == "bool":
+        return ["true", "false"]
+    offered = question.get("choices", [])
+    values = list(offered.values() if isinstance(offered, dict) else offered)
+    values = [value[1] if isinstance(value, list) else value for value in values]
+    values = [str(value["value"] if isinstance(value, dict) else value) for value in values]
+    if question.get("multiselect"):
+        return ["[]", *(f"[{value}]" for value in values), f"[{', '.join(values)}]"]
+    return values
+
+
+def others(name: str, question: Question) -> list[str]:
+    """Return the answers to try beside the default."""
+    return [text for text in choices(question) or TEXTS[name] if text != default(question)]
+
+
+def is_asked(name: str, answers: Answers) -> bool:
+    """Tell whether a question is asked of somebody who gives these answers."""
+    known = {
+        other: parse(question, answers.get(other, default(question)))
+        for other, question in questions().items()
+    }
+    when = str(questions()[name].get("when", True))
+    return bool(yaml.safe_load(SandboxedEnvironment().from_string(when).render(known)))
+
+
+def single_sets() -> dict[str, Answers]:
+    """Return each answer that is not the default, alone."""
+    return {
+        f"{name}={text if choices(question) else number}": {name: text}
+        for name, question in questions().items()
+        for number, text in enumerate(others(name, question), 1)
+    }
+
+
+def pairwise_sets() -> dict[str, Answers]:
+    """Return a few answer sets in which any two answers to any two questions meet."""
+    # None is the default, which may follow from other answers.
+    columns = [[None, *others(name, question)] for name, question in questions().items()]
+    sets = {}
+    for number, row in enumerate(AllPairs(columns)):
+        given = {name: text for name, text in zip(questions(), row, strict=True) if text}
+        sets[f"pairs-{number}"] = {n: text for n, text in given.items() if is_asked(n, given)}
+    del sets["pairs-0"]  # the defaults
+    return sets
+
+
+def answer_sets() -> dict[str, Answers]:
+    """Return the defaults, each other answer alone, and a pairwise cover of all, by name."""
+    return {"defaults": {}} | single_sets() | pairwise_sets()

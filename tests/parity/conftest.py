@@ -1,0 +1,57 @@
+"""What these stories begin with: two houses, a runner, and a source of advisories."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.osv import Advisories
+from tests.parity.act import Act
+from tests.parity.houses import House
+from tests.project import Project
+
+
+@pytest.fixture(scope="session")
+def generated(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Return the project of somebody who pressed Enter all the way; not to be changed."""
+    folder = tmp_path_factory.mktemp("generated") / "project"
+    shutil.copytree(render(), folder)
+    return settled("the generated project", folder)
+
+
+@pytest.fixture(scope="session")
+def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Return this repository, cloned; not to be changed."""
+    folder = tmp_path_factory.mktemp("repository") / "slipway"
+    shutil.copytree(template, folder, ignore=shutil.ignore_patterns(".git"))
+    return settled("this repository", folder)
+
+
+def settled(name: str, folder: Path) -> House:
+    """Return a house in git, with a lock file."""
+    project = Project(folder)
+    project.must("git", "init", "--quiet", "--initial-branch=main")
+    project.must("uv", "lock", "--quiet")
+    project.commit()
+    return House(name, project)
+
+
+@pytest.fixture(params=["generated", "repository"])
+def house(request: pytest.FixtureRequest) -> House:
+    """Return one of the two houses: what is proved of it is proved of both."""
+    found: House = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> Act:
+    """Return a runner whose every trace is in a folder of this test."""
+    return Act(tmp_path / "act")
+
+
+@pytest.fixture
+def advisories() -> Iterator[Advisories]:
+    """Return a source of advisories that knows what tests add to it."""
+    with Advisories() as source:
+        yield source

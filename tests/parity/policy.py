@@ -1,0 +1,141 @@
+"""What a workflow may hold: a loop over nox sessions, with nothing to trust.
+
+`faults` reads a workflow, or an action of the repository's own, and returns one line for each thing
+that is not allowed, beginning with file, job and step.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+PLAN = 'sessions=$(uv run nox -t ci --list --json) && echo "sessions=$sessions" >> "$GITHUB_OUTPUT"'
+"""The one command that is no session. Its status is nox's: a plan that failed is no empty plan."""
+
+VARIABLE = r'"\$[A-Z][A-Z_]*"'
+NAME = r"[A-Za-z][\w.-]*"
+WORD = r"[\w./:=@,+-]+"
+COMMAND = re.compile(
+    rf"uv run nox -s((?: (?:{NAME}|{VARIABLE}))+)(?: --((?: (?:{WORD}|{VARIABLE}))+))?"
+)
+MATRIX = {"include": "${{ fromJSON(needs.plan.outputs.sessions) }}"}
+PINNED = re.compile(r"uses: +[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+Node = dict[str, Any]
+
+
+def faults(path: str, text: str, sessions: frozenset[str]) -> list[str]:
+    """Return what is wrong with a workflow or an action, a line each; empty when nothing is.
+
+    Args:
+        path: where it stands, for the messages.
+        text: what it holds.
+        sessions: every name that `nox -s` knows there.
+    """
+    document: Node = yaml.safe_load(text)
+    found = [f"{path}: {fault}" for fault in unpinned(text, document)]
+    if "runs" in document:
+        steps = document["runs"].get("steps", [])
+        found += faults_of_steps(path, {}, {}, steps, sessions)
+        return found
+    if document.get("permissions") != {}:
+        found.append(f"{path}: permissions at the top must be {{}}: a job asks for what it needs")
+    if not document.get("concurrency"):
+        found.append(f"{path}: there is no concurrency, so runs can overtake each other")
+    for name, job in document["jobs"].items():
+        where = f"{path}: job {name}"
+        if not isinstance(job.get("permissions"), dict):
+            found.append(f"{where}: its permissions are not listed")
+        if "uses" not in job and not isinstance(job.get("timeout-minutes"), int):
+            found.append(f"{where}: there is no timeout-minutes")
+        if "continue-on-error" in job:
+            found.append(f"{where}: continue-on-error hides a failure")
+        if "defaults" in document | job:
+            found.append(f"{where}: defaults change what its commands mean")
+        if "strategy" in job and job["strategy"].get("fail-fast") is not False:
+            found.append(f"{where}: without `fail-fast: false` one failure stops the other legs")
+        found += faults_of_steps(where, document, job, job.get("steps", []), sessions)
+    return found
+
+
+def unpinned(text: str, document: Node) -> Iterator[str]:
+    """Yield the lines that use an action of others by anything but a commit and its version."""
+    lines = [line.strip().removeprefix("- ") for line in text.splitlines()]
+    used = [line for line in lines if re.match(r"[\"']?uses\b", line)]
+    for line in used:
+        if not (re.fullmatch(r"uses: \./[\w./-]+", line) or PINNED.fullmatch(line)):
+            yield f"{line!r} is not pinned: a full commit SHA, then ` # v1.2.3`"
+    if len(used) != sum(1 for _ in uses(document)):
+        yield "write each `uses:` on a line of its own"
+
+
+def uses(node: object) -> Iterator[str]:
+    """Yield every value of a key `uses`, wherever it stands."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "uses":
+                yield value
+            yield from uses(value)
+    elif isinstance(node, list):
+        for each in node:
+            yield from uses(each)
+
+
+def faults_of_steps(
+    where: str, workflow: Node, job: Node, steps: list[Node], sessions: frozenset[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the steps of a job."""
+    for number, step in enumerate(steps, start=1):
+        place = f"{where}: step {step.get('name', number)!r}"
+        if "continue-on-error" in step:
+            yield f"{place}: continue-on-error hides a failure"
+        if step.get("uses", "").startswith("actions/checkout@"):
+            if step.get("with", {}).get("persist-credentials") is not False:
+                yield f"{place}: persist-credentials must be false"
+        elif "run" in step:
+            for key in step.keys() & {"shell", "working-directory"}:
+                yield f"{place}: {key} changes what the command means"
+            if step["run"] != PLAN:
+                for fault in faults_of_run(workflow, job, step, sessions):
+                    yield f"{place}: {fault}"
+
+
+def faults_of_run(workflow: Node, job: Node, step: Node, sessions: frozenset[str]) -> Iterator[str]:
+    """Yield what is wrong with a step that runs a command."""
+    command = step["run"]
+    if "${{" in command:
+        yield "${{ }} inside run is a script injection: pass the value through env"
+    elif "\n" in command.strip():
+        yield "a script of several lines belongs into a session"
+    elif (match := COMMAND.fullmatch(command)) is None:
+        yield f"{command!r} is not `uv run nox -s SESSION`"
+    else:
+        for word in match[1].split():
+            if word.startswith('"'):
+                if not fed_by_the_plan(word.strip('"$'), workflow, job, step):
+                    yield f"{word} does not come from the matrix of the plan"
+            elif word not in sessions:
+                yield f"nox has no session {word!r}"
+        for variable in set(re.findall(VARIABLE, match[2] or "")) - given(step):
+            yield f"{variable} is not in the step's env"
+
+
+def given(step: Node) -> set[str]:
+    """Return the variables of a step's env, as a command names them."""
+    return {f'"${name}"' for name in step.get("env", {})}
+
+
+def fed_by_the_plan(variable: str, workflow: Node, job: Node, step: Node) -> bool:
+    """Tell whether a variable is a session that the plan command listed."""
+    plan = workflow.get("jobs", {}).get("plan", {})
+    source = re.fullmatch(
+        r"\$\{\{ steps\.(\w+)\.outputs\.sessions \}\}", plan.get("outputs", {}).get("sessions", "")
+    )
+    return (
+        step.get("env", {}).get(variable) == "${{ matrix.session }}"
+        and job.get("strategy", {}).get("matrix") == MATRIX
+        and job.get("needs") in ("plan", ["plan"])
+        and source is not None
+        and [each["run"] for each in plan["steps"] if each.get("id") == source[1]] == [PLAN]
+    )
