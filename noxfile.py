@@ -20,7 +20,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["test", "lint", "typecheck"]  # the longest begins
 if len(sys.argv) == 1:  # side by side for a bare `nox`; a named session shows its output live
     nox.options.parallel = os.cpu_count()
-if "summary" not in " ".join(sys.argv).partition(" -- ")[0]:  # which reads what the run before left
+if "summary" not in " ".join(sys.argv[1:]).partition(" -- ")[0]:  # it reads what the last run left
     nox.options.report = "reports/nox.json"
 
 Path("reports").mkdir(exist_ok=True)
@@ -52,13 +52,6 @@ def lint(session: nox.Session) -> None:
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
 
 
-def report_of(session: nox.Session) -> str:
-    """Return pytest's option for a JUnit report, and make sure that an older one is gone."""
-    report = Path("reports", f"junit-{session.name}.xml")
-    report.unlink(missing_ok=True)
-    return f"--junit-xml={report}"
-
-
 @nox.session(tags=["ci"], python=PYTHONS[-1])
 def typecheck(session: nox.Session) -> None:
     """Prove the types of everything that is Python here, strictly."""
@@ -66,6 +59,13 @@ def typecheck(session: nox.Session) -> None:
     session.run("mypy", "noxfile.py", "tasks.py", "bench", "tests", *session.posargs)
     # The plain files of the template, where they stand. The rest is typed as generated, in `test`.
     session.run("mypy", "template/noxfile.py", "template/pipeline", *session.posargs)
+
+
+def report_of(session: nox.Session) -> str:
+    """Return pytest's option for a JUnit report, and make sure that an older one is gone."""
+    report = Path("reports", f"junit-{session.name}.xml")
+    report.unlink(missing_ok=True)
+    return f"--junit-xml={report}"
 
 
 @nox.session(tags=["ci"], python=PYTHONS[-1])

@@ -19,7 +19,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = [f"test-{PYTHONS[-1]}", "lint", "typecheck"]  # the longest begins
 if len(sys.argv) == 1:  # side by side for a bare `nox`; a named session shows its output live
     nox.options.parallel = os.cpu_count()
-if "summary" not in " ".join(sys.argv).partition(" -- ")[0]:  # which reads what the run before left
+if "summary" not in " ".join(sys.argv[1:]).partition(" -- ")[0]:  # it reads what the last run left
     nox.options.report = "reports/nox.json"
 
 Path("reports").mkdir(exist_ok=True)

@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from copier import run_copy
 
+from tests.osv import Advisories
 from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
@@ -74,3 +75,10 @@ def make_project(render: Render, tmp_path: Path) -> MakeProject:
 def project(make_project: MakeProject) -> Project:
     """The project of somebody who pressed Enter all the way."""
     return make_project()
+
+
+@pytest.fixture
+def advisories() -> Iterator[Advisories]:
+    """Return a source of advisories that knows what tests add to it."""
+    with Advisories() as source:
+        yield source

@@ -72,10 +72,8 @@ def table(sessions: list[Row]) -> str:
 
 
 def main() -> None:
-    """Print the table; leave with status 1 when a job that was needed did not succeed."""
+    """Print the table; leave with status 1 without a run, or after a job that did not succeed."""
     sessions = rows()
-    if not sessions:
-        sys.exit(f"summary: no run left a report in {REPORTS}/: run `uv run nox` first")
     text = table(sessions)
     print(text)
     if target := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -85,6 +83,8 @@ def main() -> None:
     missed = [f"{job} ({it['result']})" for job, it in needs.items() if it["result"] != "success"]
     if missed:
         sys.exit(f"summary: these jobs did not succeed: {', '.join(missed)}")
+    if not sessions:
+        sys.exit(f"summary: no run left a report in {REPORTS}/: run `uv run nox` first")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""What these stories begin with: two houses, a runner, and a source of advisories."""
+"""What these stories begin with: two houses, and a runner."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.osv import Advisories
 from tests.parity.act import Act
 from tests.parity.houses import House
 from tests.project import Project
@@ -48,10 +47,3 @@ def house(request: pytest.FixtureRequest) -> House:
 def act(tmp_path: Path) -> Act:
     """Return a runner whose every trace is in a folder of this test."""
     return Act(tmp_path / "act")
-
-
-@pytest.fixture
-def advisories() -> Iterator[Advisories]:
-    """Return a source of advisories that knows what tests add to it."""
-    with Advisories() as source:
-        yield source

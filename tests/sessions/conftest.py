@@ -13,7 +13,7 @@ from tests.project import Project
 
 @pytest.fixture(scope="session")
 def warm_project(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The default project in a folder with a space, committed, its sessions run once."""
+    """The default project in a folder with a space, committed; its environments are kept."""
     project = Project(tmp_path_factory.mktemp("desk") / "my service")
     shutil.copytree(render(), project.path)
     project.must("git", "init", "--quiet", "--initial-branch=main")

@@ -3,7 +3,6 @@
 import random
 import shutil
 import string
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,10 +25,9 @@ TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
-def advisories() -> Iterator[Advisories]:
-    with Advisories() as service:
-        service.add(XMLATTR)
-        yield service
+def advisories(advisories: Advisories) -> Advisories:
+    advisories.add(XMLATTR)
+    return advisories
 
 
 def scan(project: Project, advisories: Advisories) -> Done:
