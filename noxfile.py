@@ -58,7 +58,8 @@ def typecheck(session: nox.Session) -> None:
     sync(session, "--group=typecheck")
     session.run("mypy", "noxfile.py", "tasks.py", "bench", "tests", *session.posargs)
     # The plain files of the template, where they stand. The rest is typed as generated, in `test`.
-    session.run("mypy", "template/noxfile.py", "template/pipeline", *session.posargs)
+    plain = ("template/noxfile.py", "template/tasks.py", "template/pipeline")
+    session.run("mypy", *plain, *session.posargs)
 
 
 def report_of(session: nox.Session) -> str:
@@ -83,7 +84,7 @@ def e2e(session: nox.Session) -> None:
     """Prove what needs a Docker engine."""
     sync(session, "--group=test")
     junit = report_of(session)
-    session.run("pytest", "-m", "e2e", junit, *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "-m", "e2e", junit, *session.posargs)
 
 
 @nox.session(python=PYTHONS[-1])

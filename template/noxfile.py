@@ -2,12 +2,14 @@
 
 import os
 import sys
+import zlib
 from pathlib import Path
 
 import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+FOLDER = f"{zlib.crc32(str(Path.cwd()).encode()):08x}"  # two clones may share an engine
 OSV_URL = os.environ.get("OSV_URL", "https://api.osv.dev")  # a mirror will do
 
 nox.needs_version = ">=2026.10.20"
@@ -58,12 +60,19 @@ def typecheck(session: nox.Session) -> None:
     session.run("mypy", *session.posargs)
 
 
+def report_of(session: nox.Session) -> str:
+    """Return pytest's option for a JUnit report, and make sure that an older one is gone."""
+    report = Path("reports", f"junit-{session.name}.xml")
+    report.unlink(missing_ok=True)
+    return f"--junit-xml={report}"
+
+
 @nox.session(tags=["ci"], python=PYTHONS)
 def test(session: nox.Session) -> None:
     """Prove the behaviour on each supported Python, with at least 80 % of the code covered."""
     sync(session, "--group=test")
-    for report in (f"junit-{session.name}.xml", f"coverage-{session.name}.json"):
-        Path("reports", report).unlink(missing_ok=True)  # whatever happens, it is not this run's
+    junit = report_of(session)
+    Path(f"reports/coverage-{session.name}.json").unlink(missing_ok=True)  # not this run's
     if session.posargs:  # a part of the tests covers a part of the code
         session.run("pytest", *session.posargs)
         return
@@ -74,9 +83,57 @@ def test(session: nox.Session) -> None:
         f"--cov-report=html:reports/coverage-{session.name}",
         f"--cov-report=json:reports/coverage-{session.name}.json",
         f"--cov-report=xml:reports/coverage-{session.name}.xml",
-        f"--junit-xml=reports/junit-{session.name}.xml",
+        junit,
         env={"COVERAGE_FILE": f"{session.create_tmp()}/coverage"},
     )
+
+
+@nox.session(tags=["ci"], python=PYTHONS[-1])
+def docker(session: nox.Session) -> None:
+    """Prove the image: linted, built, started, measured, listed, scanned."""
+    sync(session, "--group=docker")
+    image = f"{PROJECT['project']['name']}:{FOLDER}"
+    session.run("docker", "version", "--format=Docker engine {{.Server.Version}}", external=True)
+    for files in ([], ["--file=compose.yaml"], ["--file=pipeline/compose.yaml"]):
+        session.run("docker", "compose", *files, "--profile=*", "config", "--quiet", external=True)
+    lint = ("hadolint", "--config=pipeline/hadolint.yaml", "--disable-ignore-pragma", "--no-fail")
+    with Path("reports/hadolint.sarif").open("w") as report:
+        session.run(*lint, "--format=sarif", "Dockerfile", stdout=report)
+    session.run("python", "-m", "pipeline.image", image)
+    options = ("--tb=short", report_of(session))  # a long one would show the image's settings
+    session.run("pytest", "tests/image", *options, *session.posargs, env={"IMAGE": image})
+    archive = str(Path(session.create_tmp()) / "image.tar")
+    session.run("docker", "save", f"--output={archive}", image, external=True)
+    outputs = ("-o=spdx-json=reports/sbom.spdx.json", "-o=cyclonedx-json=reports/sbom.cdx.json")
+    session.env["SYFT_CHECK_FOR_APP_UPDATE"] = "false"
+    session.run("syft", "scan", f"docker-archive:{archive}", *outputs)
+    session.run("python", "-m", "pipeline.trivy", archive)
+    session.run("python", "-m", "pipeline.verdict", "reports/hadolint.sarif", "reports/trivy.sarif")
+
+
+@nox.session(tags=["ci"], python=PYTHONS[-1])
+def integration(session: nox.Session) -> None:
+    """Prove the composed system from outside: up, waited for, tested, always taken down."""
+    sync(session, "--group=test")
+    name = f"{PROJECT['project']['name']}-{FOLDER}-integration"  # not what `inv up` started
+    compose = ("docker", "compose", "--file=compose.yaml", f"--project-name={name}")
+    session.run("docker", "version", "--format=Docker engine {{.Server.Version}}", external=True)
+    session.env.update(IMAGE="", PUBLISH="127.0.0.1:")  # what is built here, at any free port
+    log = Path("reports/compose.log")
+    log.unlink(missing_ok=True)
+    try:
+        session.run(*compose, "up", "--build", "--wait", "--wait-timeout=120", external=True)
+        address = session.run(*compose, "port", "app", "8000", external=True, silent=True)
+        where = {"SERVICE": f"http://{str(address).strip()}"}
+        session.run("pytest", "tests/integration", report_of(session), *session.posargs, env=where)
+    except nox.command.CommandFailed:
+        with log.open("w") as file:
+            said = (*compose, "logs", "--no-color")
+            session.run(*said, stdout=file, external=True, success_codes=range(256))
+        session.warn(f"What the containers said is in {log}.")
+        raise
+    finally:
+        session.run(*compose, "down", "--volumes", "--timeout=5", external=True)
 
 
 SCANNERS = {
@@ -113,6 +170,13 @@ def scan(session: nox.Session) -> None:
             codes = [0, FOUND.get(tool, 0)]
             session.run(*command.split(), stdout=file, stderr=sys.stderr, success_codes=codes)
     session.run("python", "-m", "pipeline.verdict", *SCANNERS)
+
+
+@nox.session(python=PYTHONS[-1])
+def publish(session: nox.Session) -> None:
+    """Push the image for every platform: by digest, tried, listed, signed, and only then tagged."""
+    sync(session, "--group=publish")
+    session.run("python", "-m", "pipeline.publish", *session.posargs)
 
 
 @nox.session

@@ -25,6 +25,11 @@ TEXTS = {
     "author_name": ["Jane O'Brien-Ødegård (R&D)"],
     "author_email": ["first.last+tag@mail.example.org"],
     "repository_owner": ["A-1"],
+    "registry": [
+        "docker.io/a",
+        "localhost:5000",
+        "123.dkr.ecr.eu-west-1.amazonaws.com/te_am/a__b-c",
+    ],
     "project_slug": ["n0tes-" + "x" * 34],
     "package_name": ["a"],
 }

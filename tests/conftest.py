@@ -1,15 +1,19 @@
 """What every story here begins with: a template, and projects made from it."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from copier import run_copy
 
+from tests.images.publisher import BOTH, ONE, Key, Publisher
 from tests.osv import Advisories
 from tests.project import Project
+from tests.registry import Gate, find_registry
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,10 +66,7 @@ def make_project(render: Render, tmp_path: Path) -> MakeProject:
 
     def make(folder: str = "project", **answers: str) -> Project:
         project = Project(tmp_path / folder)
-        shutil.copytree(render(**answers), project.path)
-        project.must("git", "init", "--quiet", "--initial-branch=main")
-        project.must("uv", "lock", "--quiet")
-        project.commit("feat: start from Slipway")
+        project.begin(render(**answers))
         return project
 
     return make
@@ -82,3 +83,73 @@ def advisories() -> Iterator[Advisories]:
     """Return a source of advisories that knows what tests add to it."""
     with Advisories() as source:
         yield source
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """The command of an engine that answers. At a desk without one, skip; in the pipeline, fail."""
+    try:
+        found = subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        found = False
+    if not found and "CI" in os.environ:
+        pytest.fail("no Docker engine answers `docker info`, and CI requires one")
+    if not found:
+        pytest.skip("no Docker engine answers `docker info`")
+    return "docker"
+
+
+@pytest.fixture(scope="session")
+def registry(engine: str) -> str:  # noqa: ARG001  # without an engine, no registry
+    """Return the address of a registry. At a desk without one, skip; in the pipeline, fail."""
+    found = find_registry()
+    if not found and "CI" in os.environ:
+        pytest.fail("no registry that the engine may use answers, and CI requires one")
+    if not found:
+        pytest.skip("no registry that the engine may use answers: see TEST_REGISTRY")
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_key(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Key]:
+    """Return a function that makes keys as a person does, with cosign."""
+    if shutil.which("cosign") is None and "CI" in os.environ:
+        pytest.fail("no cosign on PATH, and CI requires one")
+    if shutil.which("cosign") is None:
+        pytest.skip("no cosign on PATH to make keys with")
+
+    def make() -> Key:
+        folder = tmp_path_factory.mktemp("key")
+        key = Key(folder / "cosign.key", folder / "cosign.pub")
+        subprocess.run(
+            ["cosign", "generate-key-pair"],
+            cwd=folder,
+            env=os.environ | {"COSIGN_PASSWORD": key.password},
+            check=True,
+            capture_output=True,
+        )
+        return key
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def key(make_key: Callable[[], Key]) -> Key:
+    """The project's key."""
+    return make_key()
+
+
+@pytest.fixture
+def publisher(registry: str, make_project: MakeProject, key: Key) -> Iterator[Publisher]:
+    """The default project, for one processor; its name in the registry is nobody else's."""
+    name = f"slipway-test/{uuid4().hex}"
+    with Gate(registry) as gate:
+        project = make_project()
+        image = f"{gate.address}/{name}"
+        text = (project.path / "pyproject.toml").read_text(encoding="utf-8")
+        [line] = [line for line in text.splitlines() if line.startswith('name = "ghcr.io/')]
+        project.replace("pyproject.toml", line, f'name = "{image}"')
+        project.replace("pyproject.toml", f"platforms = {BOTH}", f"platforms = {ONE}")
+        project.write("cosign.pub", key.public.read_text(encoding="utf-8"))
+        project.commit("feat: publish to a registry of our own")
+        yield Publisher(project, gate, image, f"{registry}/{name}", key)

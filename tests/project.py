@@ -1,8 +1,10 @@
 """A generated project, and a person in front of it."""
 
 import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +49,13 @@ class Project:
     path: Path
     environment: Mapping[str, str] = field(default_factory=user_environment)
 
+    def begin(self, generated: Path) -> None:
+        """Be a copy of a generated folder: in git, locked, committed."""
+        shutil.copytree(generated, self.path)
+        self.must("git", "init", "--quiet", "--initial-branch=main")
+        self.must("uv", "lock", "--quiet")
+        self.commit("feat: start from Slipway")
+
     def run(self, *command: str | Path, **variables: str) -> Done:
         """Run a command in the project, with these environment variables added."""
         done = subprocess.run(
@@ -87,3 +96,29 @@ class Project:
         """Commit everything."""
         self.must("git", "add", "--all")
         self.must("git", "commit", "--quiet", "--no-verify", "--message", message)
+
+
+@contextmanager
+def put_back(project: Project) -> Iterator[None]:
+    """Undo, at the end, what a story did to what git tracks; environments and reports stay."""
+    first = project.must("git", "rev-parse", "HEAD").strip()
+    yield
+    project.must("git", "checkout", "--quiet", "--force", "main")
+    project.must("git", "reset", "--quiet", "--hard", first)
+    project.must("git", "clean", "--quiet", "--force", "-d")
+    # Nothing that a story committed may be found in the history of the next.
+    project.must("git", "reflog", "expire", "--expire=now", "--all")
+    project.must("git", "gc", "--quiet", "--prune=now")
+
+
+def without(program: str, path: str, folder: Path) -> str:
+    """Return a PATH on which every program of `path` is found but one."""
+    folder.mkdir()
+    for entry in reversed(path.split(os.pathsep)):
+        if Path(entry).is_dir():
+            for file in Path(entry).iterdir():
+                link = folder / file.name
+                if file.name != program:
+                    link.unlink(missing_ok=True)
+                    link.symlink_to(file)
+    return str(folder)

@@ -176,7 +176,7 @@ def read_report(path: Path) -> list[Finding]:
             return list(findings_of_sarif(tool, report))
         return list(findings_of_licenses(report["components"], license_policy()))
     except FileNotFoundError:
-        msg = f"{path} is missing, so {tool} proved nothing: run `uv run nox -s scan`"
+        msg = f"{path} is missing, so {tool} proved nothing: run the session again"
     except (ValueError, KeyError, TypeError):
         msg = f"{path} is not a report, so {tool} proved nothing: run it by hand to see why"
     raise UnusableError(msg) from None
@@ -194,9 +194,9 @@ def main(paths: list[str]) -> None:
         exemptions = read_exemptions(EXCEPTIONS.read_text("utf-8"), datetime.now(UTC).date())
         reports = {Path(path).stem: read_report(Path(path)) for path in paths}
     except FileNotFoundError:
-        sys.exit(f"scan: {EXCEPTIONS} is missing: restore it; an empty file accepts nothing")
+        sys.exit(f"verdict: {EXCEPTIONS} is missing: restore it; an empty file accepts nothing")
     except UnusableError as error:
-        sys.exit(f"scan: {error}")
+        sys.exit(f"verdict: {error}")
 
     used = set()
     open_findings = 0
@@ -211,11 +211,11 @@ def main(paths: list[str]) -> None:
                 print(finding)
         print(f"{tool}: {len(findings)} found")
     for exemption in exemptions:
-        if exemption not in used:
+        if exemption.tool in reports and exemption not in used:
             print(f"{EXCEPTIONS}: {exemption.tool} {exemption.id} matches nothing: remove it")
     if open_findings:
         sys.exit(
-            f"scan: {open_findings} open: mend each, or accept it for a time in {EXCEPTIONS}, "
+            f"verdict: {open_findings} open: mend each, or accept it for a time in {EXCEPTIONS}, "
             "with a reason"
         )
 

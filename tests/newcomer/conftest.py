@@ -1,6 +1,5 @@
 """A machine that has only Python, pip and git, and somebody on it who is not root."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,20 +34,6 @@ class Machine:
         done = self.run(f"set -e\n{script}")
         assert done.returncode == 0, done.stdout
         return done.stdout
-
-
-@pytest.fixture(scope="session")
-def engine() -> str:
-    """The command of an engine that answers. At a desk without one, skip; in the pipeline, fail."""
-    try:
-        found = subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        found = False
-    if not found and "CI" in os.environ:
-        pytest.fail("no Docker engine answers `docker info`, and CI requires one")
-    if not found:
-        pytest.skip("no Docker engine answers `docker info`")
-    return "docker"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from tests.parity.act import Act
 from tests.parity.houses import House
 from tests.project import Project
+from tests.trivy import write_database
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,17 @@ def house(request: pytest.FixtureRequest) -> House:
     """Return one of the two houses: what is proved of it is proved of both."""
     found: House = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> dict[str, str]:
+    """Return what the sessions that build images need here: a database for Trivy."""
+    write_database(tmp_path / "trivy")
+    return {
+        "TRIVY_CACHE_DIR": str(tmp_path / "trivy"),
+        "TRIVY_SKIP_DB_UPDATE": "true",
+        "UV_SYSTEM_CERTS": "1",
+    }
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.osv import Advisories
 from tests.parity.act import Act
 from tests.project import Project
@@ -9,13 +11,15 @@ from tests.project import Project
 CI = ".github/workflows/ci.yml"
 
 
+@pytest.mark.e2e
+@pytest.mark.usefixtures("engine")
 def test_a_good_project_is_green_and_told_in_one_table(
-    project: Project, act: Act, advisories: Advisories
+    project: Project, act: Act, advisories: Advisories, images: dict[str, str]
 ) -> None:
-    run = act.run(project, "push", CI, OSV_URL=advisories.url)
+    run = act.run(project, "push", CI, OSV_URL=advisories.url, **images)
 
     assert run.status == 0, run.out
-    sessions = ["lint", "scan", "test-3.12", "test-3.13", "typecheck"]
+    sessions = ["docker", "integration", "lint", "scan", "test-3.12", "test-3.13", "typecheck"]
     assert sorted(run.jobs) == sorted([*sessions, "plan", "ci"])
     assert all(job.passed for job in run.jobs.values()), run.out
 
@@ -28,7 +32,8 @@ def test_a_good_project_is_green_and_told_in_one_table(
     assert all(float(seconds) > 0 for _, _, seconds, _, _ in cells)
     for session, _, _, tests, coverage in cells:
         tested = session.startswith("test")
-        assert bool(re.fullmatch(r"\d+ passed", tests)) == tested, run.job("ci").summary
+        counted = tested or session in {"docker", "integration"}
+        assert bool(re.fullmatch(r"\d+ passed", tests)) == counted, run.job("ci").summary
         assert bool(re.fullmatch(r"\d+\.\d %", coverage)) == tested, run.job("ci").summary
 
     assert len(advisories.asked) > 50, "the scan did not ask about every package"

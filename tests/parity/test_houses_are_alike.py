@@ -17,7 +17,6 @@ from tests.parity.houses import House
     [
         ".github/actions/setup/action.yml",
         ".github/workflows/ci.yml",
-        ".github/workflows/scan.yml",
         ".github/zizmor.yml",
         ".gitignore",
         ".pre-commit-config.yaml",
@@ -27,7 +26,20 @@ def test_shared_files_are_equal(generated: House, repository: House, path: str) 
     assert generated.text(path) == repository.text(path)
 
 
-@pytest.mark.parametrize("name", ["sync", "lint"])
+def test_the_night_differs_by_the_image_that_only_a_service_has(
+    generated: House, repository: House
+) -> None:
+    path = ".github/workflows/scan.yml"
+    theirs = generated.text(path)
+    assert "Run the sessions\n        run: uv run nox -s scan docker\n" in theirs
+    ours = theirs.replace("sessions\n        run: uv run nox -s scan docker", SCAN_ALONE)
+    assert ours == repository.text(path)
+
+
+SCAN_ALONE = "session\n        run: uv run nox -s scan"
+
+
+@pytest.mark.parametrize("name", ["sync", "lint", "report_of"])
 def test_shared_sessions_are_equal(generated: House, repository: House, name: str) -> None:
     assert function(generated, name) == function(repository, name)
 

@@ -2,31 +2,36 @@
 
 import json
 
+import pytest
+
 from tests.osv import Advisories, Advisory
 from tests.parity.act import Act
 from tests.project import Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("engine")]  # the image is scanned, too
 
 SCAN = ".github/workflows/scan.yml"
 
 
 def test_findings_of_the_night_are_red_and_shown_where_the_code_is(
-    project: Project, act: Act, advisories: Advisories
+    project: Project, act: Act, advisories: Advisories, images: dict[str, str]
 ) -> None:
     advisories.add(
         Advisory("PYSEC-2026-1", "fastapi", (locked(project, "fastapi"),), aliases=("CVE-2026-1",))
     )
 
-    run = act.run(project, "schedule", SCAN, OSV_URL=advisories.url)
+    run = act.run(project, "schedule", SCAN, OSV_URL=advisories.url, **images)
 
     assert run.status != 0
     scan = run.job("scan")
-    assert scan.steps["Run the session"] == "failure"
+    assert scan.steps["Run the sessions"] == "failure"
+    assert "Session docker was successful" in scan.out, "one that fails does not stop the other"
     assert "PYSEC-2026-1" in scan.out
     assert scan.steps["Keep the reports"] == scan.steps["Show the findings"] == "success"
     shown = {
         path.stem: json.loads(path.read_text()) for path in (act.host / "findings").glob("*.sarif")
     }
-    assert {"bandit", "kingfisher", "uv", "zizmor"} <= shown.keys()
+    assert {"bandit", "hadolint", "kingfisher", "trivy", "uv", "zizmor"} <= shown.keys()
     assert {report["version"] for report in shown.values()} == {"2.1.0"}
     [finding] = shown["uv"]["runs"][0]["results"]
     assert finding["ruleId"] == "PYSEC-2026-1"
@@ -37,8 +42,11 @@ def test_findings_of_the_night_are_red_and_shown_where_the_code_is(
     ]
 
 
-def test_a_quiet_night_is_green(project: Project, act: Act, advisories: Advisories) -> None:
-    run = act.run(project, "workflow_dispatch", SCAN, "--job=scan", OSV_URL=advisories.url)
+def test_a_quiet_night_is_green(
+    project: Project, act: Act, advisories: Advisories, images: dict[str, str]
+) -> None:
+    chosen = ("workflow_dispatch", SCAN, "--job=scan")
+    run = act.run(project, *chosen, OSV_URL=advisories.url, **images)
     assert run.status == 0, run.out
     assert run.job("scan").passed
 

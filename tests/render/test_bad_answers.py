@@ -17,6 +17,7 @@ SLUG = "use a-z, 0-9, -, like note-keeper"
 PACKAGE = "use a-z, 0-9, _, like note_keeper"
 TAKEN = "is taken: Python or a tool has it"
 OWNER = "use 1-39 letters, digits and -"
+REGISTRY = "write it like ghcr.io/name"
 EMAIL = "write it like name@example.org"
 EDGE = "begins or ends with a space"
 
@@ -65,6 +66,16 @@ BAD = [
     ("repository_owner", "a/b", OWNER),
     ("repository_owner", "a\n", OWNER),
     ("repository_owner", "ä", OWNER),
+    ("registry", "x." * 64 + "x", "has 129 characters: 128 at most"),
+    *(("registry", name, "begin with a host, like docker.io") for name in ("acme", "acme/team")),
+    *(
+        ("registry", name, REGISTRY)
+        for name in (
+            *("", "ghcr.io/", "GHCR.io/acme", "ghcr.io/Acme", "https://ghcr.io/a", "ghcr.io/a b"),
+            *("ghcr.io//a", "ghcr.io:/a", "-ghcr.io/a", "ghcr.io/a:1", "ghcr.io/a\n", "ghcr.io/-a"),
+            *("ghcr.io/a'", 'ghcr.io/a"', "ghcr.io/$a", "ghcr.io/{{ a }}", "ghcr.io/ä"),
+        )
+    ),
     ("project_slug", "", SLUG),
     ("project_slug", "x" * 41, "has 41 characters: 40 at most"),
     *(

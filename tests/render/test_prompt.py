@@ -56,8 +56,8 @@ def prompt(template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
         for name, question in questions().items()
         if name != request.param and "{" not in default(question)
     ]
-    computed = ["--data=project_slug=my-service", "--data=package_name=my_service"]
-    computed = [data for data in computed if request.param not in data]
+    follow = {"registry": "ghcr.io/a", "project_slug": "my-service", "package_name": "my_service"}
+    computed = [f"--data={name}={text}" for name, text in follow.items() if name != request.param]
     copier = Path(sys.executable).with_name("copier")
     screen, keyboard = pty.openpty()
     fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -80,6 +80,7 @@ def prompt(template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
         ("project_name", "x" * 61, "has 61 characters: 60 at most", "Notes & Söhne"),
         ("author_email", "nobody", "write it like name@example.org", ""),
         ("repository_owner", "a--b", "use 1-39 letters, digits and -", "a-b"),
+        ("registry", "acme", "begin with a host, like docker.io", "docker.io/acme"),
         ("package_name", "json", "is taken: Python or a tool has it", "notes"),
     ],
     indirect=["prompt"],

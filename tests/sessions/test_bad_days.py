@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeProject
-from tests.project import Project
-from tests.sessions.conftest import without
+from tests.project import Project, without
 
 
 def test_the_first_run_writes_the_lock_and_says_so(project: Project) -> None:

@@ -71,7 +71,7 @@ def test_a_known_vulnerability_is_found_accepted_and_found_again_after_its_day(
     found = scan(vulnerable, advisories)
     assert found.status == 1
     assert "uv.lock: uv GHSA-h5c8-rqwp-cp95 CVE-2024-22195: jinja2 3.1.2" in found.out
-    assert "scan: 1 open: mend each" in found.out
+    assert "verdict: 1 open: mend each" in found.out
 
     reason = "We render no attributes."
     exception = {"tool": "uv", "id": "CVE-2024-22195", "reason": reason}
@@ -205,7 +205,7 @@ def test_a_secret_is_told_once_and_where_it_stands(
     done = scan(project, advisories)
 
     assert "src/my_service/new.py:1: kingfisher betterleaks.github-pat" in done.out
-    assert "scan: 1 open" in done.out
+    assert "verdict: 1 open" in done.out
     assert token not in done.out
 
 

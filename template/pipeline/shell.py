@@ -1,0 +1,79 @@
+"""Start the processes of the pipeline, and say what runs."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+CONTAINERS = ("docker", "compose", "--file=pipeline/compose.yaml", "run", "--rm", "--no-TTY")
+MOUNTED = {"DOCKER_CONFIG": "~/.docker", "TRIVY_CACHE_DIR": "~/.cache/trivy"}
+OWNER = {"UID": str(os.getuid()), "GID": str(os.getgid())}
+
+
+class FailedError(Exception):
+    """A step that cannot be done; the message says what, where and what to do."""
+
+
+def tool(name: str) -> list[str]:
+    """Return the command of a tool: what is on PATH, else the container of that name."""
+    if shutil.which(name):
+        return [name]
+    for variable, folder in MOUNTED.items():  # the engine would make them, for root
+        Path(os.environ.get(variable, folder)).expanduser().mkdir(parents=True, exist_ok=True)
+    return [*CONTAINERS, name]
+
+
+def run(*command: str, env: Mapping[str, str] | None = None) -> None:
+    """Run a command; its output goes where this process's goes.
+
+    Raises:
+        FailedError: it ended with another status than 0.
+    """
+    print(f"$ {shlex.join(command)}", flush=True)
+    try:
+        status = subprocess.run(
+            command, env={**os.environ, **OWNER, **(env or {})}, check=False
+        ).returncode
+    except FileNotFoundError:
+        raise missing(command[0]) from None
+    if status:
+        msg = f"{' '.join(command[:3])} … left with status {status}: its own words are above"
+        raise FailedError(msg)
+
+
+def read(*command: str, env: Mapping[str, str] | None = None, fatal: str | None = None) -> str:
+    """Return what a command prints on its standard output, without space around it.
+
+    Args:
+        command: the program and its arguments.
+        env: added to the environment.
+        fatal: a regex for lines of its standard error that are a failure, whatever its status.
+
+    Raises:
+        FailedError: it ended with another status than 0; the message is its last word.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **OWNER, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise missing(command[0]) from None
+    wrong = [line for line in done.stderr.splitlines() if fatal and re.search(fatal, line)]
+    if done.returncode or wrong:
+        said = wrong or (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()
+        noise = r"^.*\t(FATAL|ERROR)\t|^ERROR: |^error during command execution: "
+        words = re.sub(noise, "", said[-1])
+        raise FailedError(f"{command[0]} says: {' '.join(words.split())}")
+    return done.stdout.strip()
+
+
+def missing(program: str) -> FailedError:
+    """Return the error for a program that is not on PATH."""
+    return FailedError(f"{program} is not on PATH: install it first")
