@@ -1,44 +1,17 @@
 """Measure what people wait for, print it as a table, and write it to reports/bench.json."""
 
 import json
-import statistics
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 
+from bench.images import images
+from bench.measure import Measure, seconds
 from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "reports" / "bench.json"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One figure, beside its aim if it has one."""
-
-    name: str
-    value: float
-    unit: str
-    aim: float | None
-    made_of: str
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the figure is within its aim."""
-        return None if self.aim is None else self.value <= self.aim
-
-
-def seconds(action: Callable[[], object], repeat: int = 1) -> float:
-    """Return how long an action takes, as the median of some runs."""
-    times = []
-    for _ in range(repeat):
-        started = perf_counter()
-        action()
-        times.append(perf_counter() - started)
-    return statistics.median(times)
 
 
 def copy(source: Path, destination: Path) -> None:
@@ -132,6 +105,10 @@ def main() -> None:
         measures += green
         measures.append(session(project, "lint", "pre-commit", "run", "--all-files"))
         measures.append(session(project, "typecheck", "mypy"))
+        if project.run("docker", "info").status == 0:
+            measures += images(project, folder / "trivy")
+        else:
+            print("No Docker engine answers, so nothing is measured of the image.\n")
 
     print("| measure | value | aim | | made of |\n|---|--:|--:|---|---|")
     for it in measures:
