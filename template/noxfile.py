@@ -128,7 +128,7 @@ def integration(session: nox.Session) -> None:
         session.run("pytest", "tests/integration", report_of(session), *session.posargs, env=where)
     except nox.command.CommandFailed:
         with log.open("w") as file:
-            said = (*compose, "logs", "--no-color")
+            said = (*compose, "logs", "--no-color")  # whatever its status: the failure is raised
             session.run(*said, stdout=file, external=True, success_codes=range(256))
         session.warn(f"What the containers said is in {log}.")
         raise

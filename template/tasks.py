@@ -30,7 +30,8 @@ def up(context: Context, production: bool = False, proxy: bool = False) -> None:
     published = json.loads(told.stdout)["services"]["app"].get("image") if told else None
     source = "--no-build" if production and published else "--build"  # it is taken as it is
     started = compose("up", source, "--wait", production=production, proxy=proxy)
-    if not context.run(started, warn=True):
+    # What is built for developing must not get the name of something published.
+    if not context.run(started, warn=True, env={} if production else {"IMAGE": ""}):
         context.run(compose("logs", "--tail=20", production=production), warn=True)
         message = "It did not start: what it said is above. Is a port taken? Set PUBLISH. inv down"
         raise Exit(message, code=1)

@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 
 def user_environment() -> dict[str, str]:
@@ -122,3 +126,30 @@ def without(program: str, path: str, folder: Path) -> str:
                     link.unlink(missing_ok=True)
                     link.symlink_to(file)
     return str(folder)
+
+
+def stopped(project: Project, number: signal.Signals, session: str, *arguments: str) -> Done:
+    """Run a session whose tests touch reports/started, and send it a signal then."""
+    project.must("uv", "sync", "--quiet")
+    started = project.path / "reports" / "started"
+    started.unlink(missing_ok=True)
+    run = subprocess.Popen(
+        # pytest-xdist's workers ignore the signal, and what they start would inherit that.
+        ["env", "--default-signal=INT", ".venv/bin/nox", "-s", session, *arguments],
+        cwd=project.path,
+        env=dict(project.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    while not started.exists() and run.poll() is None:
+        time.sleep(0.05)
+    if run.poll() is None:
+        os.killpg(run.pid, number)  # all of it, as a terminal does
+    out, _ = run.communicate(timeout=60)
+    assert started.exists(), out
+    if number != signal.SIGKILL:  # after which nobody is there to wait for what was killed
+        with pytest.raises(ProcessLookupError):
+            os.killpg(run.pid, 0)
+    return Done(run.returncode, out)

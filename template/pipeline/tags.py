@@ -55,7 +55,8 @@ def released(tags: Iterable[str]) -> dict[Version, str]:
             version = Version(tag)
         except InvalidVersion:
             continue
-        if len(version.release) == PARTS and not version.is_postrelease and not version.local:
+        odd = version.epoch or version.local or version.is_postrelease
+        if len(version.release) == PARTS and not odd:
             found[version] = tag.removeprefix("v")
     return found
 

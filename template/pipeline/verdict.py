@@ -17,6 +17,7 @@ from typing import Any
 
 EXCEPTIONS = Path("exceptions.toml")
 LONGEST = timedelta(days=366)
+TOOLS = ("bandit", "hadolint", "kingfisher", "licenses", "trivy", "uv", "zizmor")
 
 
 class UnusableError(Exception):
@@ -150,6 +151,8 @@ def read_exemptions(text: str, today: date) -> list[Exemption]:
             msg = f"{where} has {', '.join(sorted(unknown))}: only tool, id, path, reason, expires"
         elif not all(isinstance(text, str) and text.strip() for text in texts):
             msg = f"{where} needs tool, id and reason, each a text that is not empty"
+        elif entry["tool"] not in TOOLS:
+            msg = f"{where} is of {entry['tool']}, which does not scan here: {', '.join(TOOLS)} do"
         elif type(entry.get("expires")) is not date:
             msg = f"{where} needs expires, a date like {today + timedelta(days=90)}"
         elif entry["expires"] < today:

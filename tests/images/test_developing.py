@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.images.containers import left_of
+from tests.images.containers import docker, left_of
 from tests.project import Project
 
 pytestmark = pytest.mark.e2e
@@ -66,7 +66,9 @@ def test_a_change_is_served_as_soon_as_it_is_saved(
 ) -> None:
     url = f"http://127.0.0.1:{ports['PUBLISH']}"
 
-    up = project.run("uv", "run", "inv", "up", **address(ports))
+    published = "registry.invalid/published:1.0.0"
+    up = project.run("uv", "run", "inv", "up", IMAGE=published, **address(ports))
+    assert not docker("image", "ls", "--quiet", published), "what is built here got its name"
 
     assert up.status == 0, up.out
     said = dict(line.split(maxsplit=1) for line in up.out.splitlines()[-3:])

@@ -1,15 +1,12 @@
 """`nox -s integration` tries the composed system from outside, and leaves nothing of it behind."""
 
-import os
 import signal
-import subprocess
-import time
 from dataclasses import dataclass
 
 import pytest
 
 from tests.images.containers import folder_of, left_of
-from tests.project import Project
+from tests.project import Project, stopped
 
 pytestmark = pytest.mark.e2e
 
@@ -23,28 +20,11 @@ SLOW = (
 
 def killed(project: Project, number: signal.Signals) -> str:
     """Run the session, and kill it while its tests run; return what it said."""
-    project.must("uv", "sync", "--quiet")
     project.write("tests/integration/test_slow.py", SLOW)
-    started = project.path / "reports" / "started"
-    run = subprocess.Popen(
-        # pytest-xdist's workers ignore the signal, and what they start would inherit that.
-        ["env", "--default-signal=INT", ".venv/bin/nox", "-s", "integration"],
-        cwd=project.path,
-        env=dict(project.environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    while not started.exists() and run.poll() is None:
-        time.sleep(0.05)
-    if run.poll() is None:
-        os.killpg(run.pid, number)
-    out, _ = run.communicate(timeout=60)
-    assert started.exists(), out
-    assert run.returncode != 0, out
+    done = stopped(project, number, "integration")
+    assert done.status != 0, done.out
     (project.path / "tests/integration/test_slow.py").unlink()
-    return out
+    return done.out
 
 
 def test_the_composed_system_passes_and_is_taken_down(project: Project, name: str) -> None:

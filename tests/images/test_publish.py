@@ -75,7 +75,6 @@ def test_a_release_for_two_processors_is_pushed_tried_listed_signed_and_tagged(
     assert f"{publisher.image}@{report['digest']}" in checked.out
     assert f"commit {commit}" in checked.out
 
-    # Nobody else's key, nor a workflow's identity.
     begun = len(publisher.pushed())
     again = publisher.must_publish()
     assert again == report, "the same commit gave another image"

@@ -75,7 +75,7 @@ def test_the_tags_of(ref: str, released: list[str], wanted: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    ["nightly", "v1", "v1.2", "v1.2.34.5", "v1.2.30.post1", "v1.2.3+local", "vv1.2.3"],
+    ["nightly", "v1", "v1.2", "v1.2.34.5", "v1.2.30.post1", "v1.2.3+local", "1!1.2.3", "vv1.2.3"],
 )
 def test_a_tag_that_is_no_release_is_refused_by_name(tag: str) -> None:
     with pytest.raises(ValueError, match=re.escape(tag.removeprefix("v"))):

@@ -1,16 +1,11 @@
 """What a person sees when something is missing: what, where, and what to do."""
 
-import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import MakeProject
-from tests.project import Project, without
+from tests.project import Project, stopped, without
 
 
 def test_the_first_run_writes_the_lock_and_says_so(project: Project) -> None:
@@ -95,39 +90,13 @@ def test_without_a_network_a_cold_cache_is_told(project: Project, tmp_path: Path
 
 
 def test_ctrl_c_ends_a_session_and_what_it_started(project: Project) -> None:
-    project.must("uv", "sync", "--quiet")
     project.write(
         "tests/unit/test_slow.py",
         "import pathlib, time\n\n\ndef test_slow() -> None:\n"
         '    pathlib.Path("reports/started").touch()\n    time.sleep(600)\n',
     )
-    started = project.path / "reports" / "started"
-    started.unlink(missing_ok=True)
-    run = subprocess.Popen(
-        # pytest-xdist's workers ignore the signal, and what they start would inherit that.
-        [
-            "env",
-            "--default-signal=INT",
-            ".venv/bin/nox",
-            "-s",
-            "test-3.13",
-            "--",
-            "tests/unit/test_slow.py",
-        ],
-        cwd=project.path,
-        env=dict(project.environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    while not started.exists() and run.poll() is None:
-        time.sleep(0.05)
 
-    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-    out, _ = run.communicate(timeout=60)
+    done = stopped(project, signal.SIGINT, "test-3.13", "--", "tests/unit/test_slow.py")
 
-    assert run.returncode in {1, 130}, out
-    assert "Session test-3.13 interrupted" in out
-    with pytest.raises(ProcessLookupError):
-        os.killpg(run.pid, 0)
+    assert done.status in {1, 130}, done.out
+    assert "Session test-3.13 interrupted" in done.out

@@ -244,6 +244,10 @@ def test_an_action_that_is_not_pinned_is_found(project: Project, advisories: Adv
             "entry 1 (X) needs tool, id and reason",
         ),
         (
+            '[[exception]]\ntool = "bandti"\nid = "X"\nreason = "y"\n',
+            "entry 1 (X) is of bandti, which does not scan here",
+        ),
+        (
             '[[exception]]\ntool = "uv"\nid = "X"\nreason = "y"\n',
             "entry 1 (X) needs expires, a date like",
         ),
