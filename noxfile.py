@@ -133,6 +133,20 @@ def scan(session: nox.Session) -> None:
     session.run("python", "-m", "pipeline.verdict", *SCANNERS, env=PIPELINE)
 
 
+@nox.session(tags=["ci"], python=PYTHONS[-1])
+def commits(session: nox.Session) -> None:
+    """Prove that every commit of a pull request, and its title, can be released from."""
+    sync(session, "--only-group=commits")
+    session.run("python", "-m", "pipeline.commits", *session.posargs, env=PIPELINE)
+
+
+@nox.session(python=PYTHONS[-1])
+def release(session: nox.Session) -> None:
+    """Tell the next version, its changelog and tags; with `-- --publish`, make it so."""
+    sync(session, "--only-group=release")
+    session.run("python", "-m", "pipeline.release", *session.posargs, env=PIPELINE)
+
+
 @nox.session
 def summary(session: nox.Session) -> None:
     """Tell the last run in one table: sessions, durations, tests, coverage."""

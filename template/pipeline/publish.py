@@ -3,7 +3,7 @@
 A run that is cut off leaves no tag, or tags that are right. A second run completes it, for the same
 commit gives the same digest.
 
-    python -m pipeline.publish [--ref refs/tags/v1.2.3]
+    python -m pipeline.publish [--ref "refs/tags/v1.2.3 refs/heads/main"]
 """
 
 import argparse
@@ -13,22 +13,24 @@ import re
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 from pipeline.image import Source, project, source
 from pipeline.layout import built_layout
 from pipeline.provenance import bases, provenance
 from pipeline.shell import FailedError, read, run
 from pipeline.signature import PROVENANCE, Signer, Verifier, attest, sign, verify
-from pipeline.tags import Ref, released, tags
+from pipeline.tags import Ref, floating, released, tags
 
 REPORTS = Path("reports")
 QUIET = {"SYFT_CHECK_FOR_APP_UPDATE": "false"}
+VERSION = "org.opencontainers.image.version"
 READY_SECONDS = 600  # an emulated processor is slow
 
 
@@ -83,19 +85,55 @@ def commit_of(ref: str, here: str, *, must: bool) -> str | None:
     return there[-1][:7] if there else "unknown to git"
 
 
-def published(image: str) -> str | None:
-    """Return the digest that a tag stands for; None where there is no such image yet.
+def asked(image: str, what: str) -> dict[str, Any]:
+    """Return what the registry has of an image; nothing where there is no such image yet.
+
+    Args:
+        image: with its tag.
+        what: `Manifest`, or `Image` for its configuration, of several processors by platform.
 
     Raises:
         FailedError: the registry gives no answer.
     """
-    command = ("docker", "buildx", "imagetools", "inspect", "--format={{json .Manifest}}", image)
+    inspect = ("docker", "buildx", "imagetools", "inspect")
     try:
-        return str(json.loads(read(*command))["digest"])
+        return dict(json.loads(read(*inspect, f"--format={{{{json .{what}}}}}", image)))
     except FailedError as error:
         if str(error).endswith(": not found"):
-            return None
+            return {}
         raise
+
+
+def version_of(image: str) -> str:
+    """Return the version that an image in the registry says it is; empty where there is none."""
+    told = asked(image, "Image")
+    for each in [told] if "config" in told else told.values():
+        labels = each.get("config", {}).get("Labels") or {}
+        return str(labels.get(VERSION, ""))
+    return ""
+
+
+def chosen(wanted: Iterable[Ref], name: str) -> list[str]:
+    """Return the tags for an image, of all that it is.
+
+    A newer release may have been published since this run began, so the registry is asked as well.
+    A branch's own tag is for its newest commit.
+    """
+    found = []
+    for each in wanted:
+        floats = floating(each.name, ()) if each.kind == "release" else []
+        holders = [version_of(f"{name}:{tag}") for tag in floats]
+        own = tags(each, [*read("git", "tag", "--list").split(), *holders])
+        found += own[:2] if is_overtaken(each) else own
+    return list(dict.fromkeys(found))
+
+
+def is_overtaken(ref: Ref) -> bool:
+    """Tell whether the remote is known to have newer commits of a branch."""
+    tip = f"refs/remotes/origin/{ref.name}"
+    if ref.kind != "branch" or not read("git", "for-each-ref", tip):
+        return False
+    return read("git", "rev-list", "--count", f"{ref.commit}..{tip}") != "0"
 
 
 def try_out(image: str, platform: str) -> None:
@@ -149,18 +187,21 @@ def is_ready(address: str) -> bool:
         connection.close()
 
 
-def list_contents(image: str, platform: str, signer: Signer) -> None:
-    """Write both kinds of SBOM of one platform's image, and attach them to it."""
+def list_contents(image: str, platform: str) -> dict[str, Path]:
+    """Write both kinds of SBOM of one platform's image, and return where each is."""
     stem = REPORTS / f"sbom-{platform.replace('/', '-')}"
     kinds = {"spdxjson": f"{stem}.spdx.json", "cyclonedx": f"{stem}.cdx.json"}
     spdx, cyclonedx = (f"spdx-json={kinds['spdxjson']}", f"cyclonedx-json={kinds['cyclonedx']}")
     run("syft", "scan", "--quiet", f"registry:{image}", f"-o={spdx}", f"-o={cyclonedx}", env=QUIET)
-    for kind, path in kinds.items():
-        attest(image, kind, Path(path), signer)
+    return {kind: Path(path) for kind, path in kinds.items()}
 
 
-def publish(ref: str) -> None:
+def publish(refs: list[str]) -> None:
     """Publish what is checked out; see the module.
+
+    Args:
+        refs: git's full names of it, at least one. The image gets the tags of all, and tells of the
+            first where it comes from.
 
     Raises:
         FailedError: it is not published. No tag was moved, unless tagging itself was cut off.
@@ -169,52 +210,58 @@ def publish(ref: str) -> None:
         for earlier in REPORTS.glob(report):
             earlier.unlink()  # whatever happens, it is not this run's
     begun, built, settings = datetime.now(UTC), source(), project()["tool"]["image"]
-    wanted = checked(ref, built, project()["project"]["version"])
-    chosen = tags(wanted, read("git", "tag", "--list").split())
+    wanted = [checked(each, built, project()["project"]["version"]) for each in refs]
+    ref = refs[0]
     signer, name = Signer.find(), settings["name"]
     with signed_by(signer, ref) as verifier:
         with built_layout(settings["platforms"]) as (layout, build):
             digest, platforms = layout.digest, layout.platforms()
             image = f"{name}@{digest}"
-            there = published(f"{name}:{wanted.name}") if wanted.kind == "release" else None
-            if there not in (None, digest):
-                msg = f"{name}:{wanted.name} exists, as {there}: release a new version instead"
-                raise FailedError(msg)
+            for version in (each.name for each in wanted if each.kind == "release"):
+                there = asked(f"{name}:{version}", "Manifest").get("digest", digest)
+                if there != digest:
+                    msg = f"{name}:{version} exists, as {there}: release a new version instead"
+                    raise FailedError(msg)
             images = bases(build, settings["platforms"])
             layout.push(name)
-        if not is_signed(
-            image, verifier, ref
-        ):  # as an earlier run that was cut off may have left it
+        listed = {
+            f"{name}@{part}": (platform, list_contents(f"{name}@{part}", platform))
+            for platform, (part, _) in platforms.items()
+        }
+        # An earlier run that was cut off may have left it unsigned.
+        if not is_signed(image, verifier, ref):
             prove(image)
-            for platform, (part, _) in platforms.items():
-                try_out(f"{name}@{part}", platform)
-                list_contents(f"{name}@{part}", platform, signer)
+            for part, (platform, contents) in listed.items():
+                try_out(part, platform)
+                for kind, path in contents.items():
+                    attest(part, kind, path, signer)
             statement = REPORTS / "provenance.json"
             statement.write_text(json.dumps(provenance(ref, built, images, begun), indent=2))
             attest(image, PROVENANCE, statement, signer)
             sign(image, signer)
             verify(image, verifier)
-    for tag in chosen:
+    taken = chosen(wanted, name)
+    for tag in taken:
         command = ("docker", "buildx", "imagetools", "create", "--prefer-index=false")
         run(*command, f"--tag={name}:{tag}", image)
     told = {
         "name": name,
         "digest": digest,
-        "tags": chosen,
+        "tags": taken,
         "platforms": {
             platform: {"digest": part, "bytes": weight}
             for platform, (part, weight) in platforms.items()
         },
     }
     (REPORTS / "image.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    print(f"published {image}\ntags      {', '.join(chosen)}")
+    print(f"published {image}\ntags      {', '.join(taken)}")
 
 
 @contextmanager
 def signed_by(signer: Signer, ref: str) -> Iterator[Verifier]:
     """Give the one who accepts what is signed now, and nothing else."""
-    if not signer.key:
-        yield Verifier.of_workflow(re.escape(ref))
+    if not signer.key:  # a workflow that is called signs as its caller's ref, whatever it publishes
+        yield Verifier.of_workflow(re.escape(os.environ.get("GITHUB_REF") or ref))
         return
     public = REPORTS / "cosign.pub"
     public.write_text(signer.public_key(), encoding="utf-8")
@@ -237,11 +284,14 @@ def main() -> None:
     """Publish; leave with status 1 and one sentence if that cannot be done."""
     parser = argparse.ArgumentParser(prog="nox -s publish --", description="Publish the image.")
     parser.add_argument(
-        "--ref", help="git's full name of what is checked out, like refs/tags/v1.2.3"
+        "--ref",
+        default="",
+        help="git's full name of what is checked out, like refs/tags/v1.2.3; of several, with a"
+        " space between them, the image gets the tags of all",
     )
     chosen = parser.parse_args()
     try:
-        publish(current_ref() if chosen.ref is None else chosen.ref)
+        publish(chosen.ref.split() or [current_ref()])
     except FailedError as error:
         sys.exit(f"publish: {error}")
     except KeyboardInterrupt:

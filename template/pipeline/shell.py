@@ -16,6 +16,9 @@ OWNER = {"UID": str(os.getuid()), "GID": str(os.getgid())}
 class FailedError(Exception):
     """A step that cannot be done; the message says what, where and what to do."""
 
+    said: str = ""
+    """All that a command said before it failed."""
+
 
 def tool(name: str) -> list[str]:
     """Return the command of a tool: what is on PATH, else the container of that name."""
@@ -60,17 +63,21 @@ def read(*command: str, env: Mapping[str, str] | None = None, fatal: str | None 
             command,
             env={**os.environ, **OWNER, **(env or {})},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     except FileNotFoundError:
         raise missing(command[0]) from None
     wrong = [line for line in done.stderr.splitlines() if fatal and re.search(fatal, line)]
     if done.returncode or wrong:
-        said = wrong or (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()
-        noise = r"^.*\t(FATAL|ERROR)\t|^ERROR: |^error during command execution: "
-        words = re.sub(noise, "", said[-1])
-        raise FailedError(f"{command[0]} says: {' '.join(words.split())}")
+        lines = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()
+        words = wrong[-1:] or [each for each in lines if re.match("error: |fatal: ", each)]
+        noise = r"^.*\t(FATAL|ERROR)\t|^ERROR: |^error: |^fatal: |^error during command execution: "
+        plain = [" ".join(re.sub(noise, "", each).split()) for each in words or lines[-1:]]
+        error = FailedError(f"{command[0]} says: {'; '.join(plain)}")
+        error.said = done.stderr + done.stdout
+        raise error
     return done.stdout.strip()
 
 

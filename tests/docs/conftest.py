@@ -51,6 +51,8 @@ def generated(render: Render, tmp_path_factory: pytest.TempPathFactory) -> House
 
 
 @pytest.fixture(scope="session")
-def root(template: Path) -> House:
+def root(template: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
     """This repository, as somebody would have cloned it."""
-    return House.at(Project(template))
+    project = Project(tmp_path_factory.mktemp("docs") / "slipway")
+    shutil.copytree(template, project.path)
+    return House.at(project)

@@ -44,6 +44,9 @@ def test_a_release_for_two_processors_is_pushed_tried_listed_signed_and_tagged(
     assert report["tags"] == [f"main-{commit[:7]}", f"sha-{commit[:7]}", "main"]
     assert publisher.tags() == set(report["tags"])
     assert {digest(publisher.stored, tag) for tag in report["tags"]} == {report["digest"]}
+    ask = "import sys, pipeline.publish as it; print(it.version_of(sys.argv[1]))"
+    found = project.must(".nox/publish/bin/python", "-c", ask, f"{publisher.image}:main")
+    assert found == f"0.0.0+{commit[:7]}\n"
     index = manifest(publisher.stored, report["digest"])
     platforms = {
         f"{m['platform']['os']}/{m['platform']['architecture']}": m for m in index["manifests"]
@@ -101,6 +104,14 @@ def test_floating_tags_stay_with_the_newest_release(publisher: Publisher) -> Non
     assert holder("1.2.0-beta.1") == fourth["digest"]
     assert holder("1.2") is None
 
+    # A run that began before a newer release was known finds it in the registry.
+    publisher.project.must("git", "checkout", "--quiet", "--detach", "v1.0.1")
+    publisher.project.must("git", "tag", "--delete", "v1.1.0")
+    late = publisher.must_publish("--ref", "refs/tags/v1.0.1")
+    assert late["tags"] == [*third["tags"][:2], "1.0"]
+    assert holder("1") == holder("latest") == second["digest"]
+    publisher.project.must("git", "checkout", "--quiet", "1.0.x")
+
     # A version that is out is never another image.
     publisher.project.must("git", "tag", "--delete", "v1.2.0-beta.1")
     publisher.project.write("src/my_service/more.py", '"""More."""\n')
@@ -110,6 +121,24 @@ def test_floating_tags_stay_with_the_newest_release(publisher: Publisher) -> Non
     assert refused.status != 0
     assert f"{publisher.image}:1.2.0-beta.1 exists, as {fourth['digest']}" in refused.out
     assert holder("1.2.0-beta.1") == fourth["digest"]
+
+
+def test_a_release_at_the_tip_of_its_branch_has_the_tags_of_both(publisher: Publisher) -> None:
+    ref = publisher.release("1.0.0")
+    commit = publisher.project.must("git", "rev-parse", "--short=7", "HEAD").strip()
+    report = publisher.must_publish("--ref", f"{ref} refs/heads/main")
+    of_the_tag = ["1.0.0", f"sha-{commit}", "1.0", "1", "latest"]
+    assert report["tags"] == [*of_the_tag, f"main-{commit}", "main"]
+    assert publisher.tags() == set(report["tags"])
+    told = publisher.verify(":main")
+    assert told.status == 0, told.out
+    assert "@refs/tags/v1.0.0, commit" in told.out
+
+    # The branch's own tag is not for a commit that others have gone on from.
+    newer = publisher.project.must("git", "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "more")
+    publisher.project.must("git", "update-ref", "refs/remotes/origin/main", newer.strip())
+    late = publisher.must_publish("--ref", f"{ref} refs/heads/main")
+    assert late["tags"] == [*of_the_tag, f"main-{commit}"]
 
 
 def test_a_push_that_breaks_off_leaves_no_tag_and_a_second_run_completes_it(
@@ -229,6 +258,7 @@ def test_what_must_not_be_published_is_refused_before_anything_is_pushed(
     refused("refs/tags/v0.0.0 is unknown to git", "--ref", "refs/tags/v0.0.0")
     publisher.project.must("git", "branch", "elsewhere", "HEAD~1")
     refused("refs/heads/elsewhere is ", "--ref", "refs/heads/elsewhere")
+    refused("refs/heads/elsewhere is ", "--ref", "refs/heads/main refs/heads/elsewhere")
     publisher.project.write("notes.txt", "not committed\n")
     refused("the working tree has changes")
     (publisher.project.path / "notes.txt").unlink()

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from pipeline.signature import ISSUER, Verifier
+from pipeline.publish import signed_by
+from pipeline.signature import ISSUER, Signer, Verifier
 
 from tests.conftest import Render
 
@@ -37,11 +38,24 @@ def test_nobody_elses_counts(identity: str) -> None:
     assert not re.search(Verifier.find().workflow, identity)
 
 
-def test_a_run_accepts_the_very_ref_that_it_publishes() -> None:
-    own = Verifier.of_workflow(re.escape("refs/pull/7/merge"))
-    assert re.search(own.workflow, f"{HERE}@refs/pull/7/merge")
-    assert not re.search(own.workflow, f"{HERE}@refs/pull/8/merge")
-    assert f"--certificate-oidc-issuer={ISSUER}" in own.options()
+@pytest.mark.parametrize(
+    ("begun_for", "published"),
+    [
+        pytest.param("refs/pull/7/merge", "refs/pull/7/merge", id="for itself"),
+        pytest.param("refs/heads/main", "refs/tags/v1.2.3", id="called for a release"),
+        pytest.param("", "refs/tags/v1.2.3", id="not on the code host"),
+    ],
+)
+def test_a_run_accepts_what_it_signed_itself_and_nothing_else(
+    begun_for: str, published: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_REF", begun_for)
+    own = begun_for or published
+    with signed_by(Signer(""), published) as verifier:
+        assert re.search(verifier.workflow, f"{HERE}@{own}")
+        for ref in {"refs/pull/8/merge", "refs/heads/main", "refs/tags/v1.2.3"} - {own}:
+            assert not re.search(verifier.workflow, f"{HERE}@{ref}")
+        assert f"--certificate-oidc-issuer={ISSUER}" in verifier.options()
 
 
 def test_a_key_of_the_project_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

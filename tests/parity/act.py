@@ -1,7 +1,7 @@
 """GitHub's runner at a desk: `act` runs a workflow as it stands, on this machine.
 
-Checking out is built into act. The other actions come from the code host, which no test machine can
-count on; the folder `actions` holds what stands for them.
+Checking out is built into act, unless a ref is named. The other actions come from the code host,
+which no test machine can count on; the folder `actions` holds what stands for them.
 """
 
 import json
@@ -101,11 +101,18 @@ class Act:
             *(f"--local-repository={pair}" for pair in stand_ins()),
             *options,
             CODE_HOST=str(self.host),
+            ORIGIN=origin(project),
             UV_CACHE_DIR=project.must("uv", "cache", "dir").strip(),
             XDG_CACHE_HOME=str(self.folder / "cache"),
             **variables,
         )
         return Run(done.status, [record(line) for line in done.out.splitlines()])
+
+
+def origin(project: Project) -> str:
+    """Return what a runner would check out from: the project's remote, be it that there is none."""
+    remote = project.run("git", "remote", "get-url", "origin")
+    return str(project.path) if remote.status else remote.out.strip()
 
 
 def stand_ins() -> Iterator[str]:

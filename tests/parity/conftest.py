@@ -1,14 +1,18 @@
 """What these stories begin with: two houses, and a runner."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.github import CodeHost
+from tests.images.publisher import Publisher
 from tests.parity.act import Act
 from tests.parity.houses import House
+from tests.parity.shipping import Shipping
 from tests.project import Project
+from tests.releases.releaser import OWNER, Releaser
 from tests.trivy import write_database
 
 
@@ -59,3 +63,20 @@ def images(tmp_path: Path) -> dict[str, str]:
 def act(tmp_path: Path) -> Act:
     """Return a runner whose every trace is in a folder of this test."""
     return Act(tmp_path / "act")
+
+
+@pytest.fixture
+def shipping(
+    publisher: Publisher, act: Act, images: dict[str, str], tmp_path: Path
+) -> Iterator[Shipping]:
+    """The default project, pushed, at a code host that may push its image to a registry."""
+    remote = tmp_path / "remote.git"
+    publisher.project.must("git", "init", "--quiet", "--bare", "--initial-branch=main", remote)
+    publisher.project.must("git", "remote", "add", "origin", remote)
+    publisher.gate.require("robot", "secret-of-the-robot")
+    config = tmp_path / "docker"
+    config.mkdir()
+    with CodeHost(f"{OWNER}/my-service", remote=remote) as host:
+        releaser = Releaser(publisher.project, remote, host)
+        releaser.push()
+        yield Shipping(publisher, releaser, act, images | {"DOCKER_CONFIG": str(config)})

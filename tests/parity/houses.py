@@ -29,6 +29,12 @@ class House:
                 yield path.relative_to(self.project.path).as_posix()
 
     @cached_property
+    def workflows(self) -> dict[str, str]:
+        """What its workflows hold, by the name that a job calls them by."""
+        paths = (path for path in self.automation() if "/workflows/" in path)
+        return {f"./{path}": self.text(path) for path in paths}
+
+    @cached_property
     def listed(self) -> list[dict[str, Any]]:
         """What nox itself says that its sessions are, not only those it runs by default."""
         listed: list[dict[str, Any]] = json.loads(

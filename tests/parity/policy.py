@@ -5,7 +5,7 @@ that is not allowed, beginning with file, job and step.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -21,17 +21,21 @@ COMMAND = re.compile(
 )
 MATRIX = {"include": "${{ fromJSON(needs.plan.outputs.sessions) }}"}
 PINNED = re.compile(r"uses: +[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+LEVELS = ("none", "read", "write")
 
 Node = dict[str, Any]
 
 
-def faults(path: str, text: str, sessions: frozenset[str]) -> list[str]:
+def faults(
+    path: str, text: str, sessions: frozenset[str], workflows: Mapping[str, str]
+) -> list[str]:
     """Return what is wrong with a workflow or an action, a line each; empty when nothing is.
 
     Args:
         path: where it stands, for the messages.
         text: what it holds.
         sessions: every name that `nox -s` knows there.
+        workflows: what the repository's workflows hold, by the name that a job calls them by.
     """
     document: Node = yaml.safe_load(text)
     found = [f"{path}: {fault}" for fault in unpinned(text, document)]
@@ -45,18 +49,51 @@ def faults(path: str, text: str, sessions: frozenset[str]) -> list[str]:
         found.append(f"{path}: there is no concurrency, so runs can overtake each other")
     for name, job in document["jobs"].items():
         where = f"{path}: job {name}"
-        if not isinstance(job.get("permissions"), dict):
-            found.append(f"{where}: its permissions are not listed")
-        if "uses" not in job and not isinstance(job.get("timeout-minutes"), int):
-            found.append(f"{where}: there is no timeout-minutes")
-        if "continue-on-error" in job:
-            found.append(f"{where}: continue-on-error hides a failure")
-        if "defaults" in document | job:
-            found.append(f"{where}: defaults change what its commands mean")
-        if "strategy" in job and job["strategy"].get("fail-fast") is not False:
-            found.append(f"{where}: without `fail-fast: false` one failure stops the other legs")
+        found += [f"{where}: {fault}" for fault in faults_of_job(document, job)]
         found += faults_of_steps(where, document, job, job.get("steps", []), sessions)
+        if "uses" in job:
+            found += [f"{where}: {fault}" for fault in faults_of_call(document, job, workflows)]
     return found
+
+
+def faults_of_job(workflow: Node, job: Node) -> Iterator[str]:
+    """Yield what is wrong with a job, but for its steps."""
+    if not isinstance(job.get("permissions"), dict):
+        yield "its permissions are not listed"
+    if "uses" not in job and not isinstance(job.get("timeout-minutes"), int):
+        yield "there is no timeout-minutes"
+    if "continue-on-error" in job:
+        yield "continue-on-error hides a failure"
+    if "defaults" in workflow | job:
+        yield "defaults change what its commands mean"
+    if "strategy" in job and job["strategy"].get("fail-fast") is not False:
+        yield "without `fail-fast: false` one failure stops the other legs"
+
+
+def faults_of_call(workflow: Node, job: Node, workflows: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with a job that calls a workflow."""
+    if "steps" in job:
+        yield "it calls a workflow, so it has no steps"
+    if job.get("secrets") == "inherit":
+        yield "`secrets: inherit` hands over all of them: name those that are needed"
+    if job["uses"] not in workflows:
+        yield f"{job['uses']!r} is no workflow of this repository, like ./.github/workflows/ci.yml"
+        return
+    called: Any = yaml.safe_load(workflows[job["uses"]])
+    if "workflow_call" not in called[True]:  # what YAML takes `on` for
+        yield f"{job['uses']} has no workflow_call, so it cannot be called"
+    if groups(called) & groups(workflow, job):
+        yield f"{job['uses']} has the same concurrency group, so they would wait for each other"
+    granted = job["permissions"] if isinstance(job.get("permissions"), dict) else {}
+    for name, inner in called["jobs"].items():
+        for scope, level in (inner.get("permissions") or {}).items():
+            if LEVELS.index(level) > LEVELS.index(granted.get(scope, "none")):
+                yield f"job {name} there needs `{scope}: {level}`, which is not granted here"
+
+
+def groups(*nodes: Node) -> set[str]:
+    """Return the concurrency groups that workflows and jobs name."""
+    return {node["concurrency"]["group"] for node in nodes if "concurrency" in node}
 
 
 def unpinned(text: str, document: Node) -> Iterator[str]:

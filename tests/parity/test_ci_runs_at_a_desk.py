@@ -16,10 +16,11 @@ CI = ".github/workflows/ci.yml"
 def test_a_good_project_is_green_and_told_in_one_table(
     project: Project, act: Act, advisories: Advisories, images: dict[str, str]
 ) -> None:
-    run = act.run(project, "push", CI, OSV_URL=advisories.url, **images)
+    run = act.run(project, "pull_request", CI, OSV_URL=advisories.url, **images)
 
     assert run.status == 0, run.out
-    sessions = ["docker", "integration", "lint", "scan", "test-3.12", "test-3.13", "typecheck"]
+    sessions = ["commits", "docker", "integration", "lint", "scan", "test-3.12", "test-3.13"]
+    sessions += ["typecheck"]
     assert sorted(run.jobs) == sorted([*sessions, "plan", "ci"])
     assert all(job.passed for job in run.jobs.values()), run.out
 
@@ -58,7 +59,7 @@ def test_a_mistake_is_red_with_the_words_that_a_desk_prints(
     assert "src/my_service/mistake.py:4:5" in desk.out
 
     legs = [f"--matrix=session:{session}" for session in ("lint", "typecheck", "scan")]
-    run = act.run(project, "push", CI, *legs, OSV_URL=advisories.url)
+    run = act.run(project, "pull_request", CI, *legs, OSV_URL=advisories.url)
 
     assert run.status != 0
     lint = run.job("lint")
@@ -82,7 +83,7 @@ def said(output: str) -> list[str]:
 def test_a_stale_lock_is_red_and_names_the_remedy(project: Project, act: Act) -> None:
     project.replace("pyproject.toml", "dependencies = [\n", 'dependencies = [\n  "httpx<1",\n')
 
-    run = act.run(project, "push", CI)
+    run = act.run(project, "pull_request", CI)
 
     assert run.status != 0
     assert run.job("plan").steps["List the sessions"] == "failure", run.out

