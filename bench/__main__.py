@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.images import images
 from bench.measure import Measure, seconds
+from bench.releases import releases
 from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +74,7 @@ def copy_to_green(folder: Path, template: Path) -> tuple[Project, list[Measure]]
     """Measure the first and the second `uv run nox` in a new project, with a warm cache of uv."""
     project = Project(folder / "new")
     copy(template, project.path)
-    project.must("git", "init", "--quiet")
+    project.must("git", "init", "--quiet", "--initial-branch=main")
     cold = seconds(lambda: project.must("uv", "run", "nox"))
     warm = seconds(lambda: project.must("uv", "run", "nox"), repeat=3)
     project.commit()
@@ -105,6 +106,7 @@ def main() -> None:
         measures += green
         measures.append(session(project, "lint", "pre-commit", "run", "--all-files"))
         measures.append(session(project, "typecheck", "mypy"))
+        measures += releases(project)
         if project.run("docker", "info").status == 0:
             measures += images(project, folder / "trivy")
         else:
