@@ -1,6 +1,7 @@
 """Every step of the pipeline, run the same way by people and workflows: `uv run nox -s NAME`."""
 
 import os
+import secrets
 import sys
 import zlib
 from pathlib import Path
@@ -119,6 +120,7 @@ def integration(session: nox.Session) -> None:
     compose = ("docker", "compose", "--file=compose.yaml", f"--project-name={name}")
     session.run("docker", "version", "--format=Docker engine {{.Server.Version}}", external=True)
     session.env.update(IMAGE="", PUBLISH="127.0.0.1:")  # what is built here, at any free port
+    session.env["APP_TOKENS"] = secrets.token_hex()  # where callers need one
     log = Path("reports/compose.log")
     log.unlink(missing_ok=True)
     try:

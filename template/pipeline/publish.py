@@ -146,7 +146,9 @@ def try_out(image: str, platform: str) -> None:
     container = f"publish-{zlib.crc32(str(Path.cwd()).encode()):08x}"
     read("docker", "rm", "--force", container)  # of a run that was killed
     start = ("docker", "run", "--detach", "--no-healthcheck", "--publish=127.0.0.1::8000")
-    read(*start, f"--name={container}", f"--platform={platform}", *hardened, image)
+    needed = project()["tool"]["image"].get("environment", {})
+    options = (*hardened, *(f"--env={name}={value}" for name, value in needed.items()))
+    read(*start, f"--name={container}", f"--platform={platform}", *options, image)
     begun = time.monotonic()
     try:
         while time.monotonic() - begun < READY_SECONDS:

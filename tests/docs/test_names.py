@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.answers import choices, questions
+from tests.conftest import MakeProject
 from tests.docs.conftest import House
 from tests.docs.pages import Page, pages
 from tests.project import Project
@@ -119,18 +121,20 @@ def test_every_choice_is_told(root: House) -> None:
     rows = Page(root.path / "docs/reference/questions.md").table("name", "accepted")
     assert [name for name, _ in rows] == [name for name in asked if not name.startswith("_")]
     for name, told in rows:
-        if choices := asked[name].get("choices"):
-            assert told == ", ".join(choices)
+        if offered := choices(asked[name]):
+            assert told == ", ".join(offered)
 
 
-def test_every_setting_is_told(generated: House) -> None:
-    settings = Project(generated.path).must(
+@pytest.mark.parametrize("kind", choices(questions()["kind"]))
+def test_every_setting_is_told(make_project: MakeProject, kind: str) -> None:
+    project = make_project(kind=kind)
+    settings = project.must(
         *("uv", "run", "--quiet", "python", "-c"),
         "import json; from my_service.settings import PREFIX, Settings;"
         "print(json.dumps([[PREFIX + name.upper(), str(field.default), field.description]"
         " for name, field in Settings.model_fields.items()]))",
     )
-    told = Page(generated.path / "README.md").table("variable", "default", "must be")
+    told = Page(project.path / "README.md").table("variable", "default", "must be")
     assert told == json.loads(settings)
 
 

@@ -51,7 +51,7 @@ def test_a_service_that_answers_wrongly_fails_and_leaves_its_log(
     done = project.nox("-s", "integration")
 
     assert done.status == 1
-    assert "FAILED tests/integration/test_service.py::test_a_note_lives_and_dies" in done.out
+    assert "FAILED tests/integration/test_api.py::test_a_note_lives_and_dies" in done.out
     assert "What the containers said is in reports/compose.log." in done.out
     log = (project.path / "reports/compose.log").read_text(encoding="utf-8")
     assert '"message": "listening"' in log
@@ -83,7 +83,7 @@ UNREADY = {
 def test_a_service_that_never_becomes_ready_fails_and_says_why(
     project: Project, name: str, reason: Unready
 ) -> None:
-    impatient = f"test: {reason.check}, interval: 1s, start_period: 1s, retries: 1"
+    impatient = f"test: {reason.check}, interval: 5s, start_period: 1s, retries: 1"  # it has begun
     changed = f"    healthcheck: {{{impatient}}}\n{APP}".replace(ALWAYS, NEVER)
     project.replace("compose.yaml", APP, changed)
     if reason.source:

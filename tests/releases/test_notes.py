@@ -1,10 +1,13 @@
 """What people read of a release: grouped, what breaks first, with links, and theirs to change."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeProject
+from tests.releases.conftest import released_from
 from tests.releases.releaser import OWNER, Releaser
 
 URL = f"https://github.com/{OWNER}/my-service"
@@ -122,3 +125,17 @@ def test_what_people_write_is_no_command_to_the_runner_and_no_markup_of_its_summ
     out = releaser.must_publish(GITHUB_STEP_SUMMARY=str(summary))
     assert not re.search(r"##\[|^\s*::", out, re.MULTILINE), out
     assert summary.read_text().startswith("````text\nmy-service 0.1.0, the first\n")
+
+
+def test_of_an_mcp_server_the_notes_tell_how_a_client_starts_it(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    for releaser in released_from(make_project(kind="mcp"), tmp_path):
+        releaser.published("0.1.0")
+        releaser.must_publish()
+        text = body(releaser)
+        configuration = json.loads(text.partition("```json\n")[2].partition("```")[0])
+        server = configuration["mcpServers"]["my-service"]
+        image = f"ghcr.io/{OWNER}/my-service@sha256:{'0' * 64}"
+        assert server["command"] == "docker"
+        assert server["args"][-3:] == [image, "my-service", "--stdio"]

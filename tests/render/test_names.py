@@ -17,7 +17,7 @@ from jinja2 import Environment, Template
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.answers import questions, single_sets
+from tests.answers import choices, questions, single_sets
 from tests.conftest import MakeProject, Render
 from tests.render.test_texts import texts
 
@@ -109,20 +109,22 @@ def test_python_s_own_names_are_reserved(jinja: Environment) -> None:
 def test_what_a_project_installs_is_reserved(
     jinja: Environment, make_project: MakeProject, render: Render
 ) -> None:
-    project = make_project()
-    lock = tomllib.loads((project.path / "uv.lock").read_text(encoding="utf-8"))
-    locked = {package["name"] for package in lock["package"]} - {"my-service"}
+    ask = (
+        "import importlib.metadata as m, json; print(json.dumps(list(m.packages_distributions())))"
+    )
+    locked, imported = set[str](), set[str]()
+    for kind in choices(questions()["kind"]):
+        project = make_project(kind, kind=kind)
+        lock = tomllib.loads((project.path / "uv.lock").read_text(encoding="utf-8"))
+        locked |= {package["name"] for package in lock["package"]} - {"my-service"}
+        project.must("uv", "sync", "--quiet", "--all-groups", "--no-install-project")
+        imported |= set(json.loads(project.must(".venv/bin/python", "-c", ask)))
     for answers in single_sets().values():
         metadata = tomllib.loads((render(**answers) / "pyproject.toml").read_text(encoding="utf-8"))
         groups = metadata.get("dependency-groups", {}).values()
         stated = [metadata["project"]["dependencies"], *groups]
         stated += metadata["project"].get("optional-dependencies", {}).values()
         locked |= {Requirement(r).name for group in stated for r in group if isinstance(r, str)}
-    ask = (
-        "import importlib.metadata as m, json; print(json.dumps(list(m.packages_distributions())))"
-    )
-    project.must("uv", "sync", "--quiet", "--all-groups", "--no-install-project")
-    imported = json.loads(project.must(".venv/bin/python", "-c", ask))
 
     found = {canonicalize_name(name).replace("-", "_") for name in locked}
     found |= {name for name in imported if name.isidentifier() and not name.startswith("_")}

@@ -11,6 +11,7 @@ from typing import Any
 from commitizen.changelog import get_changelog_template
 from github.GitRelease import GitRelease
 from jinja2 import StrictUndefined, TemplateNotFound, TemplateSyntaxError
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from pipeline.release import changelog
@@ -162,10 +163,12 @@ def try_notes(here: Here, plan: Plan) -> None:
         )
 
 
-def names(here: Here, version: Version, tag: str) -> dict[str, str]:
+def names(here: Here, version: Version, tag: str) -> dict[str, Any]:
     """Return what every template for notes may use of a release."""
+    needed = here.manifest["project"].get("dependencies", [])
     return {
         "project": here.name,
+        "dependencies": [Requirement(each).name for each in needed],
         "version": str(version),
         "tag": tag,
         "url": here.url,

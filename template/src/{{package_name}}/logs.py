@@ -1,10 +1,10 @@
-"""JSON logs: one line a record on stdout, carrying the ids of the request it belongs to."""
+"""JSON logs: one line a record, carrying the ids of the request it belongs to."""
 
 import logging
-import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import TextIO
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -15,9 +15,9 @@ request_context: ContextVar[Mapping[str, str]] = ContextVar(
 )
 
 
-def configure_logging(level: str) -> None:
-    """Send all logs of this process, uvicorn's and warnings included, to stdout as JSON."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure_logging(level: str, stream: TextIO) -> None:
+    """Send all logs of this process, uvicorn's and warnings included, to a stream as JSON."""
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(json_formatter())
     handler.addFilter(_add_request_context)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -16,6 +16,7 @@ MANIFEST = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
 IMAGE = os.environ.get("IMAGE", MANIFEST["project"]["name"])
 # As hard as a platform may make it: nothing can be written, and root's rights are gone.
 HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+NEEDED = MANIFEST["tool"]["image"].get("environment", {})
 PROGRAMS = ("pip", "uv", "cc", "gcc", "make", "git", "curl", "wget")
 PACKAGES = {"debugpy", "mypy", "nox", "pip", "pytest", "ruff", "setuptools", "uv", "watchfiles"}
 
@@ -41,7 +42,8 @@ def config() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def container() -> Iterator[str]:
     """A running container of the image."""
-    started = docker("run", "--detach", "--publish=127.0.0.1::8000", *HARDENED, IMAGE)
+    needed = [f"--env={name}={value}" for name, value in NEEDED.items()]
+    started = docker("run", "--detach", "--publish=127.0.0.1::8000", *HARDENED, *needed, IMAGE)
     yield started
     docker("rm", "--force", started)
 

@@ -1,7 +1,17 @@
 """The domain: notes, and where they are kept. Nothing here knows how it is reached."""
 
 from .memory import MemoryNotes
-from .model import START, Draft, Note, NoteChangedError, NoteNotFoundError, Page, StoreFullError
+from .model import (
+    START,
+    Draft,
+    Note,
+    NoteChangedError,
+    NoteNotFoundError,
+    Page,
+    StoreFullError,
+    Text,
+    Title,
+)
 from .repository import NoteRepository
 
 __all__ = [
@@ -14,4 +24,6 @@ __all__ = [
     "NoteRepository",
     "Page",
     "StoreFullError",
+    "Text",
+    "Title",
 ]

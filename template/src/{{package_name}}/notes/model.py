@@ -16,13 +16,17 @@ LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 START = UUID(int=0)
 
 
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
+Text = Annotated[str, Field(max_length=10_000, pattern=LINES)]
+
+
 class Draft(BaseModel):
     """What a person writes; everything else of a note is ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
-    text: Annotated[str, Field(max_length=10_000, pattern=LINES)] = ""
+    title: Title
+    text: Text = ""
 
 
 @dataclass(frozen=True, slots=True)

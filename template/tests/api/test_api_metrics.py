@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""What Prometheus is told of the API."""
 
 import httpx
 import pytest
