@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from commitizen.config import read_cfg
 from commitizen.exceptions import CommitMessageLengthExceededError
 from commitizen.factory import committer_factory
 
+from pipeline.image import project
+from pipeline.release.version import CHANNELS, Channel
 from pipeline.shell import FailedError, read
 
 LOG = ("git", "-c", "log.showSignature=false", "log", "--encoding=UTF-8", "-z", "--format=%h%n%B")
@@ -27,8 +30,8 @@ KINDS = "feat, fix, perf, docs, refactor, test, build, ci, style, chore or rever
 def selection() -> list[str]:
     """Return what git calls the commits that the base branch has not.
 
-    For a push the pipeline names no base: what is pushed is landed, and past mending. Without a
-    remote, these are the commits since the last release.
+    What a branch that releases has on the remote is landed, and past mending. Without a remote,
+    these are the commits since the last release.
 
     Raises:
         FailedError: the pipeline names a base branch that the clone does not know.
@@ -36,10 +39,9 @@ def selection() -> list[str]:
     if read("git", "rev-parse", "--is-shallow-repository") == "true":
         msg = "the history is cut off, and commits with it: git fetch --unshallow"
         raise FailedError(msg)
-    is_pushed = os.environ.get("GITHUB_EVENT_NAME") in {"push", "workflow_dispatch"}
-    pushed = os.environ.get("GITHUB_REF", "").partition("refs/heads/")[2] if is_pushed else ""
+    pushed = os.environ.get("GITHUB_REF", "").partition("refs/heads/")[2]
     queued = str(event("merge_group").get("base_ref", "")).removeprefix("refs/heads/")
-    named = os.environ.get("GITHUB_BASE_REF") or queued or pushed
+    named = os.environ.get("GITHUB_BASE_REF") or queued or (pushed if releases(pushed) else "")
     for base in [named] if named else ["HEAD", "main"]:
         ref = f"refs/remotes/origin/{base}"
         if read("git", "for-each-ref", ref):
@@ -48,6 +50,14 @@ def selection() -> list[str]:
         msg = f"this clone does not know the base branch: git fetch origin {named}"
         raise FailedError(msg)
     return ["HEAD", "--not", "--tags"]
+
+
+def releases(branch: str) -> bool:
+    """Tell whether releases come from a branch."""
+    with suppress(FailedError):
+        channels = project().get("tool", {}).get("release", {}).get("channels", CHANNELS)
+        return bool(Channel.of(branch, channels))
+    return False
 
 
 def event(of: str) -> dict[str, Any]:

@@ -107,13 +107,11 @@ def asked(image: str, what: str) -> dict[str, Any]:
 def version_of(image: str) -> str:
     """Return the version that an image in the registry says it is; empty where there is none."""
     told = asked(image, "Image")
-    for each in [told] if "config" in told else told.values():
-        labels = each.get("config", {}).get("Labels") or {}
-        return str(labels.get(VERSION, ""))
-    return ""
+    one = told if "config" in told else next(iter(told.values()), {})
+    return str((one.get("config", {}).get("Labels") or {}).get(VERSION, ""))
 
 
-def chosen(wanted: Iterable[Ref], name: str) -> list[str]:
+def tags_of(wanted: Iterable[Ref], name: str) -> list[str]:
     """Return the tags for an image, of all that it is.
 
     A newer release may have been published since this run began, so the registry is asked as well.
@@ -242,7 +240,7 @@ def publish(refs: list[str]) -> None:
             attest(image, PROVENANCE, statement, signer)
             sign(image, signer)
             verify(image, verifier)
-    taken = chosen(wanted, name)
+    taken = tags_of(wanted, name)
     for tag in taken:
         command = ("docker", "buildx", "imagetools", "create", "--prefer-index=false")
         run(*command, f"--tag={name}:{tag}", image)

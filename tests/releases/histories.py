@@ -12,8 +12,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 from packaging.version import Version
+from pipeline.release.here import Here
 from pipeline.release.history import Change, changes, log
-from pipeline.release.plan import Here, Plan, planned, report
+from pipeline.release.plan import Plan, planned
+from pipeline.release.report import report
 
 from tests.project import Done, Project
 

@@ -86,6 +86,17 @@ def test_the_template_is_the_projects_own(releaser: Releaser) -> None:
     assert body(releaser) == f"my-service 0.1.0 (v0.1.0) as sha256:{'0' * 64}\n"
 
 
+def test_a_compose_file_that_starts_no_given_image_is_not_handed_out(releaser: Releaser) -> None:
+    releaser.project.replace("compose.yaml", "${IMAGE:-}", "example.org/other:1")
+    releaser.project.commit("build: start something else")
+    releaser.push()
+    releaser.published("0.1.0")
+    releaser.must_publish()
+    assert "docker pull" in body(releaser)
+    assert "compose" not in body(releaser)
+    assert "compose.yaml" not in {each.name for each in releaser.host.releases[-1].assets}
+
+
 def test_what_is_written_below_unreleased_comes_first(releaser: Releaser) -> None:
     own = "Read this before you upgrade.\n\n```md\n## 9.9.9\n```\n"
     releaser.project.replace("CHANGELOG.md", "## Unreleased\n", f"## Unreleased\n\n{own}")

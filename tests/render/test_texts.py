@@ -15,6 +15,8 @@ from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.answers import choices, questions
+from tests.conftest import Render
 from tests.project import Project
 from tests.render.test_files import recorded, text_files
 
@@ -156,6 +158,16 @@ def test_so_it_does_in_a_whole_project(
     assert_reads_the_same(tmp_path / "made", **named)
 
 
+def lint(project: Path, *paths: str) -> None:
+    """Lint and format as the project would, and change nothing."""
+    ruff = Path(sys.executable).with_name("ruff")
+    for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+        done = subprocess.run(
+            [ruff, *command, *paths], cwd=project, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(
     "project_name",
     [
@@ -169,10 +181,12 @@ def test_so_it_does_in_a_whole_project(
 def test_no_name_fails_the_lint_of_the_project(
     quick_render: Callable[..., Path], project_name: str
 ) -> None:
-    project = quick_render(project_name=project_name)
-    ruff = Path(sys.executable).with_name("ruff")
-    for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
-        done = subprocess.run(
-            [ruff, *command, "src"], cwd=project, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout
+    lint(quick_render(project_name=project_name), "src")
+
+
+@pytest.mark.parametrize("package_name", ["x" * 40, "a"], ids=["longest", "shortest"])
+@pytest.mark.parametrize("kind", choices(questions()["kind"]))
+def test_no_package_fails_the_lint_wherever_it_is_imported(
+    render: Render, kind: str, package_name: str
+) -> None:
+    lint(render(kind=kind, package_name=package_name), ".")

@@ -14,9 +14,11 @@ from pathlib import Path
 from packaging.version import Version
 
 from pipeline.release.completion import complete, try_notes
+from pipeline.release.here import Here
 from pipeline.release.host import CodeHost
 from pipeline.release.landing import REMOTE, Workshop, fetch, push
-from pipeline.release.plan import CHANGED, TITLE, Here, Plan, planned, report, tell
+from pipeline.release.plan import CHANGED, TITLE, Plan, planned
+from pipeline.release.report import report, tell
 from pipeline.release.version import Channel, given
 from pipeline.shell import FailedError, read
 
@@ -121,7 +123,7 @@ def landed(here: Here, plan: Plan) -> Here:
     Raises:
         FailedError: the remote takes neither of them.
     """
-    text = f"{here.manifest['project']['name']} {plan.version}\n\n{plan.entry}\n"
+    text = f"{here.name} {plan.version}\n\n{plan.entry}\n"
     with Workshop.open() as workshop:
         commit, updates = here.commit, []
         if not plan.prepared:

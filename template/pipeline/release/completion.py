@@ -15,9 +15,11 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from pipeline.release import changelog
+from pipeline.release.here import LOCK, MANIFEST, Here, text_at
 from pipeline.release.history import LOG, Releases, changes, since
 from pipeline.release.host import CodeHost
-from pipeline.release.plan import LOCK, MANIFEST, TITLE, Here, Plan, tell, text_at
+from pipeline.release.plan import TITLE, Plan
+from pipeline.release.report import tell
 from pipeline.shell import FailedError, read
 
 NOTES = ".github/release-notes.md.j2"
@@ -113,12 +115,16 @@ class Tagged:
             yield folder / REQUIREMENTS
         if image:
             digest = f"{image['name']}@{image['digest']}"
-            compose = text_at(self.at.commit, COMPOSE)
-            if compose:
-                started = compose.replace(UNSET, f"${{IMAGE:-{digest}}}")
+            if composed(self.at):
+                started = text_at(self.at.commit, COMPOSE).replace(UNSET, f"${{IMAGE:-{digest}}}")
                 (folder / COMPOSE).write_text(started, encoding="utf-8")
                 yield folder / COMPOSE
             yield from sorted(IMAGE.parent.glob("sbom-*.json"))
+
+
+def composed(here: Here) -> bool:
+    """Tell whether a commit has a compose.yaml that can be made to start a certain image."""
+    return UNSET in text_at(here.commit, COMPOSE)
 
 
 def rendered(names: dict[str, Any]) -> str:
@@ -168,6 +174,7 @@ def names(here: Here, version: Version, tag: str) -> dict[str, Any]:
     needed = here.manifest["project"].get("dependencies", [])
     return {
         "project": here.name,
+        "compose": composed(here),
         "dependencies": [Requirement(each).name for each in needed],
         "version": str(version),
         "tag": tag,

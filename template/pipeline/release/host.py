@@ -51,7 +51,7 @@ class CodeHost:
         host = urlsplit(url)
         public = f"{host.scheme}://api.{host.netloc}"
         own = public if host.netloc == "github.com" else f"{host.scheme}://{host.netloc}/api/v3"
-        name = os.environ.get("GITHUB_REPOSITORY") or host.path.strip("/").removesuffix(".git")
+        name = os.environ.get("GITHUB_REPOSITORY") or host.path.strip("/")
         client = Github(
             auth=Auth.Token(token),
             base_url=os.environ.get("GITHUB_API_URL") or own,

@@ -13,6 +13,7 @@ from pipeline.release.history import Releases
 from pipeline.shell import FailedError
 from pipeline.tags import released
 
+CHANNELS = {"main": "stable"}  # where a project sets none
 LETTERS: Mapping[str, Literal["", "a", "b", "rc"]] = {
     "stable": "",
     "rc": "rc",
