@@ -85,8 +85,17 @@ def test(session: nox.Session) -> None:
         f"--cov-report=json:reports/coverage-{session.name}.json",
         f"--cov-report=xml:reports/coverage-{session.name}.xml",
         junit,
-        env={"COVERAGE_FILE": f"{session.create_tmp()}/coverage"},
+        env={"COVERAGE_FILE": f"{session.virtualenv.location}/coverage"},
     )
+
+
+if Path("migrations").is_dir():  # not every service keeps its data in PostgreSQL
+
+    @nox.session(tags=["ci"], python=PYTHONS[-1])
+    def migrations(session: nox.Session) -> None:
+        """Prove each migration: up, down and up again on rows; and what it locks and breaks."""
+        sync(session, "--group=migrations")
+        session.run("python", "-m", "pipeline.migrations", *session.posargs)
 
 
 @nox.session(tags=["ci"], python=PYTHONS[-1])

@@ -14,6 +14,8 @@ PORTS = {
     "debugger": ("app", "5678", ""),
     "proxy": ("proxy", "8080", "http://"),
 }
+# What publishes no port is reached from inside.
+CONSOLES = {"database": ["psql", "--username=app"], "cache": ["redis-cli"]}
 
 
 def compose(*arguments: str, production: bool = False, proxy: bool = True) -> str:
@@ -23,22 +25,39 @@ def compose(*arguments: str, production: bool = False, proxy: bool = True) -> st
     return join(["docker", "compose", *files, *profiles, *arguments])
 
 
+def failed(context: Context, *, production: bool) -> list[str]:
+    """Return the services that ended with an error, or are not well."""
+    states = "--format={{.Service}} {{.ExitCode}} {{.Health}}"
+    told = context.run(compose("ps", "--all", states, production=production), hide=True, warn=True)
+    each = [line.split() for line in told.stdout.splitlines()] if told else []
+    return [name for name, status, *health in each if status != "0" or health == ["unhealthy"]]
+
+
 @task(help={"production": PRODUCTION, "proxy": "put the reverse proxy in front of the service"})
 def up(context: Context, production: bool = False, proxy: bool = False) -> None:
     """Build and start everything, wait until it is ready, and say where it is."""
     told = context.run(compose("config", "--format=json", production=production), hide=True)
-    published = json.loads(told.stdout)["services"]["app"].get("image") if told else None
+    services = json.loads(told.stdout)["services"] if told else {}
+    published = services["app"].get("image") if services else None
     source = "--no-build" if production and published else "--build"  # it is taken as it is
     started = compose("up", source, "--wait", production=production, proxy=proxy)
     # What is built for developing must not get the name of something published.
     if not context.run(started, warn=True, env={} if production else {"IMAGE": ""}):
-        context.run(compose("logs", "--tail=20", production=production), warn=True)
-        message = "It did not start: what it said is above. Is a port taken? Set PUBLISH. inv down"
-        raise Exit(message, code=1)
+        broken = failed(context, production=production)
+        if not broken:
+            raise Exit(
+                "It did not start: see above. Is a port taken? Set PUBLISH. inv down", code=1
+            )
+        context.run(compose("logs", "--tail=20", *broken, production=production), warn=True)
+        raise Exit(f"Not started: {' and '.join(broken)}, with these last words. inv down", code=1)
     for name, (service, port, scheme) in PORTS.items():
         where = compose("port", service, port, production=production)
         if found := context.run(where, hide=True, warn=True):
             print(f"{name:<10} {scheme}{found.stdout.strip()}")
+    for name, console in CONSOLES.items():
+        if name in services:
+            command = compose("exec", name, *console, production=production, proxy=False)
+            print(f"{name:<10} {command}")
     if not production:
         print("Saving a file in src/ starts the service anew.")
 

@@ -1,6 +1,7 @@
 """The answers that people give, read from copier.yml, so that a new choice is covered at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ TEXTS = {
 }
 
 
-def questions() -> dict[str, Question]:
+@cache
+def questions() -> Mapping[str, Question]:
     """Return what copier.yml asks, in order."""
     document = yaml.safe_load(COPIER_YML.read_text(encoding="utf-8"))
     return {name: question for name, question in document.items() if not name.startswith("_")}
@@ -47,10 +49,22 @@ def parse(question: Question, text: str) -> Any:
     return text if plain else yaml.safe_load(text)
 
 
-def default(question: Question) -> str:
-    """Return the answer of somebody who presses Enter."""
+def default(question: Question, known: Mapping[str, Any]) -> str:
+    """Return the answer of somebody who presses Enter, having answered what is known.
+
+    What is computed with a macro is returned as it stands in copier.yml.
+    """
     value = question.get("default", "")
-    return value if isinstance(value, str) else str(value).lower()
+    text = value if isinstance(value, str) else str(value).lower()
+    return text if "{%" in text else SandboxedEnvironment().from_string(text).render(known)
+
+
+def completed(answers: Answers) -> dict[str, Any]:
+    """Return the value of every question for somebody who gives these answers."""
+    known: dict[str, Any] = {}
+    for name, question in questions().items():
+        known[name] = parse(question, answers.get(name, default(question, known)))
+    return known
 
 
 def choices(question: Question) -> list[str]:
@@ -68,36 +82,51 @@ def choices(question: Question) -> list[str]:
 
 def others(name: str, question: Question) -> list[str]:
     """Return the answers to try beside the default."""
-    return [text for text in choices(question) or TEXTS[name] if text != default(question)]
+    return [text for text in choices(question) or TEXTS[name] if text != completed({})[name]]
 
 
 def is_asked(name: str, answers: Answers) -> bool:
-    """Tell whether a question is asked of somebody who gives these answers."""
-    known = {
-        other: parse(question, answers.get(other, default(question)))
-        for other, question in questions().items()
-    }
-    when = str(questions()[name].get("when", True))
-    return bool(yaml.safe_load(SandboxedEnvironment().from_string(when).render(known)))
+    """Tell whether a question matters to somebody who gives these answers."""
+    when = SandboxedEnvironment().from_string(str(questions()[name].get("when", True)))
+    return bool(yaml.safe_load(when.render(completed(answers))))
+
+
+def needed(name: str) -> Answers:
+    """Return an answer to another question without which this one does not matter, if any."""
+    alone: list[Answers] = [
+        {},
+        *({n: text} for n, q in questions().items() if n != "preset" for text in choices(q)),
+    ]
+    return next(answers for answers in alone if is_asked(name, answers))
 
 
 def single_sets() -> dict[str, Answers]:
-    """Return each answer that is not the default, alone."""
+    """Return each answer that is not the default, alone but for what it needs."""
     return {
-        f"{name}={text if choices(question) else number}": {name: text}
+        f"{name}={text if choices(question) else number}": {**needed(name), name: text}
         for name, question in questions().items()
         for number, text in enumerate(others(name, question), 1)
     }
 
 
 def pairwise_sets() -> dict[str, Answers]:
-    """Return a few answer sets in which any two answers to any two questions meet."""
+    """Return a few answer sets in which any two answers to any two questions meet.
+
+    A preset is left out: all that it does is to answer other questions.
+    """
     # None is the default, which may follow from other answers.
-    columns = [[None, *others(name, question)] for name, question in questions().items()]
-    sets = {}
-    for number, row in enumerate(AllPairs(columns)):
-        given = {name: text for name, text in zip(questions(), row, strict=True) if text}
-        sets[f"pairs-{number}"] = {n: text for n, text in given.items() if is_asked(n, given)}
+    columns = {n: [None, *others(n, question)] for n, question in questions().items()}
+    del columns["preset"]
+
+    def given(row: Sequence[str | None]) -> Answers:
+        return {name: text for name, text in zip(columns, row, strict=False) if text}
+
+    def matters(row: Sequence[str | None]) -> bool:
+        last = list(columns)[len(row) - 1]
+        return row[-1] is None or is_asked(last, given(row))
+
+    rows = AllPairs(list(columns.values()), filter_func=matters)
+    sets = {f"pairs-{number}": given(row) for number, row in enumerate(rows)}
     del sets["pairs-0"]  # the defaults
     return sets
 

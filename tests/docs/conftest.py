@@ -56,3 +56,12 @@ def root(template: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
     project = Project(tmp_path_factory.mktemp("docs") / "slipway")
     shutil.copytree(template, project.path)
     return House.at(project)
+
+
+@pytest.fixture(scope="session")
+def chosen(render: Render, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The project of somebody who chose all that adds a session."""
+    project = Project(tmp_path_factory.mktemp("docs") / "my-service")
+    shutil.copytree(render(database="postgres"), project.path)
+    project.must("git", "init", "--quiet", "--initial-branch=main")
+    return House.at(project)

@@ -44,8 +44,8 @@ def test_the_index_leads_to_every_page(root: House) -> None:
     assert {page.path for page in pages(index.path.parent)} - linked == {index.path}
 
 
-def test_every_file_that_is_named_exists(root: House, generated: House) -> None:
-    houses = (root.path, generated.path)
+def test_every_file_that_is_named_exists(root: House, chosen: House) -> None:
+    houses = (root.path, chosen.path)
     for house in houses:
         for page in pages(house):
             missing = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.answers import choices, questions
+from tests.answers import choices, completed
 from tests.conftest import MakeProject
 from tests.docs.conftest import House
 from tests.docs.pages import Page, pages
@@ -32,13 +32,13 @@ def defined_sessions(page: Page) -> set[str]:
     return set(re.findall(r"^def (\w+)\(session: nox\.Session\)", blocks, re.MULTILINE))
 
 
-def test_every_session_that_is_named_exists(root: House, generated: House) -> None:
+def test_every_session_that_is_named_exists(root: House, chosen: House) -> None:
     named = 0
-    for house in (root, generated):
+    for house in (root, chosen):
         for page in pages(house.path):
             local = page.path.relative_to(house.path)
             of_root = house is root and local.parts[0] != "docs"
-            known = generated.full_names | (root.full_names if of_root else set())
+            known = chosen.full_names | (root.full_names if of_root else set())
             for name in named_sessions(page):
                 named += 1
                 assert name in known | defined_sessions(page), f"{local}: nox -s {name}"
@@ -82,13 +82,14 @@ def assert_sessions(page: Page, house: House) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/reference/sessions.md"])
 def test_the_sessions_of_a_project_are_told_as_they_tell_themselves(
-    root: House, generated: House, page: str
+    root: House, chosen: House, page: str
 ) -> None:
-    assert_sessions(Page(root.path / page), generated)
+    assert_sessions(Page(root.path / page), chosen)
 
 
-def test_so_they_are_in_the_project_itself(generated: House) -> None:
-    assert_sessions(Page(generated.path / "README.md"), generated)
+def test_so_they_are_in_the_project_itself(generated: House, chosen: House) -> None:
+    for house in (generated, chosen):
+        assert_sessions(Page(house.path / "README.md"), house)
 
 
 def test_so_are_the_sessions_of_this_repository(root: House) -> None:
@@ -110,7 +111,7 @@ def test_the_questions_are_told_as_they_are_asked(root: House, generated: House,
     asked = yaml.safe_load((root.path / "copier.yml").read_text(encoding="utf-8"))
     answered = yaml.safe_load((generated.path / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert Page(root.path / page).table(*QUESTIONS) == [
-        [name, question["help"], answered[name] or "empty"]
+        [name, question["help"], answered.get(name, completed({})[name]) or "empty"]
         for name, question in asked.items()
         if not name.startswith("_")
     ]
@@ -125,27 +126,28 @@ def test_every_choice_is_told(root: House) -> None:
             assert told == ", ".join(offered)
 
 
-@pytest.mark.parametrize("kind", choices(questions()["kind"]))
-def test_every_setting_is_told(make_project: MakeProject, kind: str) -> None:
-    project = make_project(kind=kind)
+@pytest.mark.parametrize("preset", ["api", "api-postgres-redis", "mcp", "mcp-postgres"])
+def test_every_setting_is_told(make_project: MakeProject, preset: str) -> None:
+    project = make_project(preset=preset)
     settings = project.must(
         *("uv", "run", "--quiet", "python", "-c"),
         "import json; from my_service.settings import PREFIX, Settings;"
-        "print(json.dumps([[PREFIX + name.upper(), str(field.default), field.description]"
+        "print(json.dumps([[PREFIX + name.upper(), str(getattr(field.default, '_secret_value',"
+        " field.default)), field.description]"
         " for name, field in Settings.model_fields.items()]))",
     )
     told = Page(project.path / "README.md").table("variable", "default", "must be")
     assert told == json.loads(settings)
 
 
-def test_every_file_of_a_project_is_told(root: House, generated: House) -> None:
+def test_every_file_of_a_project_is_told(root: House, chosen: House) -> None:
     rows = Page(root.path / "docs/reference/files.md").table("path", "what it is", "whose")
     told = [name for row in rows for name in row[0].split(", ")]
-    listed = Project(generated.path).must(
+    listed = Project(chosen.path).must(
         "git", "ls-files", "--cached", "--others", "--exclude-standard"
     )
     files = [Path(line) for line in listed.splitlines()]
-    assert [name for name in told if not (generated.path / name).exists()] == []
+    assert [name for name in told if not (chosen.path / name).exists()] == []
     assert [file for file in files if not any(file.is_relative_to(name) for name in told)] == []
 
 

@@ -56,6 +56,7 @@ BAD = [
     ("author_email", "A <a@b.org>", EMAIL),
     ("author_email", " a@b.org", EMAIL),
     ("author_email", "a" * 250 + "@b.org", "has 256 characters: 254 at most"),
+    ("cache", "redis", "needs database=postgres"),
     ("repository_owner", "", OWNER),
     ("repository_owner", "x" * 40, OWNER),
     ("repository_owner", "a-" * 20 + "a", OWNER),
@@ -133,7 +134,7 @@ def test_a_choice_that_is_not_offered_is_refused(
 
 def test_every_question_for_a_text_refuses_something() -> None:
     asked = {name for name, question in questions().items() if not choices(question)}
-    assert {question for question, _, _ in BAD} == asked
+    assert {question for question, _, _ in BAD} >= asked
 
 
 @pytest.mark.parametrize(

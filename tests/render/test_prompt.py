@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.answers import default, questions
+from tests.answers import completed, questions
 from tests.project import user_environment
 from tests.render.conftest import files
 from tests.render.test_files import recorded
@@ -52,11 +52,11 @@ class Terminal:
 def prompt(template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
     """Copier, about to ask one question."""
     others = [
-        f"--data={name}={default(question)}"
-        for name, question in questions().items()
-        if name != request.param and "{" not in default(question)
+        f"--data={name}={text}"
+        for name, text in completed({}).items()
+        if name != request.param and "{" not in text
     ]
-    follow = {"registry": "ghcr.io/a", "project_slug": "my-service", "package_name": "my_service"}
+    follow = {"project_slug": "my-service", "package_name": "my_service"}
     computed = [f"--data={name}={text}" for name, text in follow.items() if name != request.param]
     copier = Path(sys.executable).with_name("copier")
     screen, keyboard = pty.openpty()

@@ -185,8 +185,8 @@ def test_no_name_fails_the_lint_of_the_project(
 
 
 @pytest.mark.parametrize("package_name", ["x" * 40, "a"], ids=["longest", "shortest"])
-@pytest.mark.parametrize("kind", choices(questions()["kind"]))
+@pytest.mark.parametrize("preset", choices(questions()["preset"]))
 def test_no_package_fails_the_lint_wherever_it_is_imported(
-    render: Render, kind: str, package_name: str
+    render: Render, preset: str, package_name: str
 ) -> None:
-    lint(render(kind=kind, package_name=package_name), ".")
+    lint(render(preset=preset, package_name=package_name), ".")

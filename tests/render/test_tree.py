@@ -4,7 +4,7 @@ from pathlib import Path
 
 from syrupy.assertion import SnapshotAssertion
 
-from tests.answers import Answers, choices, questions, single_sets
+from tests.answers import Answers, choices, needed, questions, single_sets
 from tests.conftest import Render
 from tests.render.conftest import files
 from tests.render.test_files import recorded
@@ -41,7 +41,8 @@ def test_the_changes_of_each_other_choice(render: Render, snapshot: SnapshotAsse
 def test_answers_together_change_what_each_changes_alone(
     render: Render, rendered: Path, answers: Answers
 ) -> None:
-    alone = [change(render, {name: answers[name]}) for name in CHOICES if name in answers]
+    chosen = [{**needed(name), name: answers[name]} for name in CHOICES if name in answers]
+    alone = [change(render, each) for each in chosen]
     before, after = tree(render()), tree(rendered)
     assert after - before == set().union(*(brought for brought, _ in alone))
     assert before - after == set().union(*(left_out for _, left_out in alone))

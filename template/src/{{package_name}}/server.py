@@ -43,6 +43,8 @@ class Server(uvicorn.Server):
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             logger.info("listening", extra={"host": host, "port": port, "version": __version__})
+        # What is missing is told now, and not when somebody asks.
+        self._first_look = asyncio.create_task(self._health.report())
 
     def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
         """Begin to stop. Unlike uvicorn, do not keep the signal to die of it in the end."""

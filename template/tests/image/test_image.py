@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -43,9 +44,12 @@ def config() -> dict[str, Any]:
 def container() -> Iterator[str]:
     """A running container of the image."""
     needed = [f"--env={name}={value}" for name, value in NEEDED.items()]
-    started = docker("run", "--detach", "--publish=127.0.0.1::8000", *HARDENED, *needed, IMAGE)
-    yield started
-    docker("rm", "--force", started)
+    project = f"image-test-{uuid4().hex}"
+    compose = ("compose", "--file=compose.yaml", f"--project-name={project}")
+    try:
+        yield docker(*compose, "run", "--detach", "--publish=127.0.0.1::8000", *needed, "app")
+    finally:
+        docker(*compose, "down", "--remove-orphans", "--timeout=1", "--volumes")
 
 
 def health(container: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -67,3 +68,18 @@ def test_logs_and_warnings_of_libraries_are_json_too(logged: Logged) -> None:
     (line,) = logged()
     assert line["message"] == "odd"
     assert "color_message" not in line
+
+
+def test_what_json_has_no_type_for_is_text(logged: Logged) -> None:
+    logging.getLogger("job").info("took %s", 1, extra={"id": UUID(int=1)}, stack_info=True)
+    (line,) = logged()
+    assert line["message"] == "took 1"
+    assert line["id"] == str(UUID(int=1))
+    assert line["stack_info"].startswith("Stack")
+
+
+def test_every_timestamp_has_one_form(logged: Logged) -> None:
+    whole = logging.makeLogRecord({"created": 0.0, "levelno": logging.INFO})
+    logging.getLogger("job").handle(whole)
+    (line,) = logged()
+    assert line["timestamp"] == "1970-01-01T00:00:00.000000+00:00"

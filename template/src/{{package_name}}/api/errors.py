@@ -11,7 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..notes import NoteChangedError, NoteNotFoundError, StoreFullError
+from ..notes import (
+    ChangeUnknownError,
+    NoteChangedError,
+    NoteNotFoundError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from ..problems import InvalidPart, problem_response
 
 # A body can be wrong in thousands of places, at names of any length. Nobody reads so many.
@@ -30,6 +36,11 @@ async def _note_changed(_: Request, error: NoteChangedError) -> Response:
 
 async def _store_full(_: Request, error: StoreFullError) -> Response:
     return problem_response(HTTPStatus.CONFLICT, str(error))
+
+
+async def _store_unavailable(_: Request, error: StoreUnavailableError) -> Response:
+    headers = {} if isinstance(error, ChangeUnknownError) else {"Retry-After": "1"}
+    return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
 
 
 async def _http_exception(request: Request, error: HTTPException) -> Response:
@@ -61,6 +72,7 @@ EXCEPTION_HANDLERS: dict[
     NoteNotFoundError: _note_not_found,
     RequestValidationError: _invalid_request,
     StoreFullError: _store_full,
+    StoreUnavailableError: _store_unavailable,
 }
 
 

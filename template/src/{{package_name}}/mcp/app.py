@@ -1,6 +1,7 @@
 """The ASGI application, put together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
@@ -16,11 +17,12 @@ from .. import __version__
 from ..health import Health
 from ..limits import Limits
 from ..metrics import Metrics
-from ..notes import MemoryNotes
+from ..notes import NoteRepository
 from ..observation import Observation
 from ..probes import probe_routes
 from ..problems import problem_response
 from ..settings import Settings
+from ..store import Store
 from .attended import Attended
 from .guard import Guard
 from .notes import add_resources, tools
@@ -29,9 +31,8 @@ from .server import Server
 PATH = "/mcp"
 
 
-def create_server(settings: Settings, metrics: Metrics) -> Server:
-    """Return a new MCP server that shares no state with any other."""
-    notes = MemoryNotes(settings.notes_capacity)
+def create_server(notes: NoteRepository, metrics: Metrics) -> Server:
+    """Return a new MCP server of some notes."""
     server = Server(tools(notes), metrics)
     add_resources(server, notes)
     return server
@@ -45,8 +46,10 @@ def create_app(settings: Settings, *, health: Health | None = None) -> Starlette
     Raises:
         SettingsError: nobody could be let in, for there is no token.
     """
+    health = health or Health()
     metrics = Metrics(__version__)
-    server = create_server(settings, metrics)
+    store = Store(settings, health, metrics)
+    server = create_server(store.notes, metrics)
     # Each request stands alone, so that any replica can answer it, and its answer is one piece of
     # JSON, which every proxy and client can take. Tools that tell their progress need streams.
     server.streamable_http_app(
@@ -57,11 +60,17 @@ def create_app(settings: Settings, *, health: Health | None = None) -> Starlette
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     sessions = server.session_manager
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with store, sessions.run():
+            yield
+
     # Without GET, a stream on which a server speaks unasked: it would never end, and hold a place.
     endpoint = Guard(Attended(StreamableHTTPASGIApp(sessions)), settings)
     app = Starlette(
         routes=[
-            *probe_routes(health or Health(), metrics),
+            *probe_routes(health, metrics),
             Route(PATH, endpoint, methods=["POST"]),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -69,7 +78,7 @@ def create_app(settings: Settings, *, health: Health | None = None) -> Starlette
             Middleware(Observation, metrics=metrics),
             Middleware(Limits, settings=settings),
         ],
-        lifespan=lambda _: sessions.run(),
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app

@@ -18,11 +18,16 @@ from .server import typed_tool
 
 JSON = "application/json"
 MAX_PAGE = 100
+MAX_VERSION = 2**53 - 1  # what every client can say exactly
 
 NoteId = Annotated[UUID, Field(description="The note's id.")]
 SeenVersion = Annotated[
     int,
-    Field(ge=1, description="The version that you have read. Has it changed, nothing is done."),
+    Field(
+        ge=1,
+        le=MAX_VERSION,
+        description="The version that you have read. Has it changed, nothing is done.",
+    ),
 ]
 
 

@@ -20,7 +20,12 @@ from pydantic import ValidationError
 from .. import DISTRIBUTION, TITLE, __version__
 from ..logs import request_context
 from ..metrics import Metrics
-from ..notes import NoteChangedError, NoteNotFoundError, StoreFullError
+from ..notes import (
+    NoteChangedError,
+    NoteNotFoundError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from ..observation import request_ids
 
 # What a caller can put right, told in the error's own words.
@@ -76,6 +81,9 @@ class Server(MCPServer[Any]):
                 outcome = "refused"
                 cause = error.__cause__
                 if isinstance(cause, EXPECTED):
+                    raise ToolError(str(cause)) from None
+                if isinstance(cause, StoreUnavailableError):
+                    outcome = "failed"
                     raise ToolError(str(cause)) from None
                 if isinstance(error, UnexpectedToolError):
                     outcome = "failed"
@@ -170,6 +178,8 @@ def protocol_error(error: Exception, request_id: str) -> MCPError:
     while cause is not None:
         if isinstance(cause, EXPECTED):
             return MCPError(INVALID_PARAMS, str(cause))
+        if isinstance(cause, StoreUnavailableError):
+            return MCPError(INTERNAL_ERROR, str(cause))
         if isinstance(cause, ValidationError):
             return MCPError(INVALID_PARAMS, invalid(cause))
         cause = cause.__cause__

@@ -8,8 +8,10 @@ from types import FrameType
 import anyio
 
 from .. import __version__
+from ..health import Health
 from ..metrics import Metrics
 from ..settings import Settings
+from ..store import Store
 from .app import create_server
 
 logger = logging.getLogger(__name__)
@@ -20,8 +22,14 @@ def serve_stdio(settings: Settings) -> None:
     for sig in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, _exit)
     logger.info("serving stdio", extra={"version": __version__})
-    anyio.run(create_server(settings, Metrics(__version__)).run_stdio_async)
+    anyio.run(_serve, settings)
     logger.info("stopped")
+
+
+async def _serve(settings: Settings) -> None:
+    metrics = Metrics(__version__)
+    async with Store(settings, Health(), metrics) as store:
+        await create_server(store.notes, metrics).run_stdio_async()
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:

@@ -3,12 +3,14 @@
 from .memory import MemoryNotes
 from .model import (
     START,
+    ChangeUnknownError,
     Draft,
     Note,
     NoteChangedError,
     NoteNotFoundError,
     Page,
     StoreFullError,
+    StoreUnavailableError,
     Text,
     Title,
 )
@@ -16,6 +18,7 @@ from .repository import NoteRepository
 
 __all__ = [
     "START",
+    "ChangeUnknownError",
     "Draft",
     "MemoryNotes",
     "Note",
@@ -24,6 +27,7 @@ __all__ = [
     "NoteRepository",
     "Page",
     "StoreFullError",
+    "StoreUnavailableError",
     "Text",
     "Title",
 ]

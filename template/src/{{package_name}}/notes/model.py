@@ -43,12 +43,12 @@ class Note:
     @classmethod
     def create(cls, draft: Draft, now: datetime) -> Self:
         """Return the first version of a note."""
-        return cls(new_id(now), draft.title, draft.text, 1, now, now)
+        fields = draft.model_dump()
+        return cls(id=new_id(now), version=1, created_at=now, updated_at=now, **fields)
 
     def revise(self, draft: Draft, now: datetime) -> Self:
         """Return the next version of this note."""
-        version = self.version + 1
-        return replace(self, title=draft.title, text=draft.text, version=version, updated_at=now)
+        return replace(self, version=self.version + 1, updated_at=now, **draft.model_dump())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,14 @@ class NoteChangedError(Exception):
 
 class StoreFullError(Exception):
     """No note can be added until one is deleted."""
+
+
+class StoreUnavailableError(Exception):
+    """Notes can neither be read nor changed just now, and it is nobody's fault who asks."""
+
+
+class ChangeUnknownError(StoreUnavailableError):
+    """Nobody knows whether a change was made, so whoever tries again may make it twice."""
 
 
 def new_id(now: datetime) -> UUID:

@@ -8,14 +8,14 @@ from .model import Draft, Note, Page
 
 
 class NoteRepository(Protocol):
-    """Notes, kept. Each method is atomic.
+    """Notes, kept. Each method is atomic, and may raise `StoreUnavailableError`.
 
     Those that take `note_id` raise `NoteNotFoundError`. Those that take `expected`, the version the
     caller has seen or None for any, raise `NoteChangedError` where it is not the note's.
     """
 
     async def add(self, note: Note) -> None:
-        """Keep a new note, or raise `StoreFullError`."""
+        """Keep a new note, or raise `StoreFullError` where there is a limit and it is reached."""
 
     async def get(self, note_id: UUID) -> Note:
         """Return the note."""
