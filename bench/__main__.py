@@ -9,18 +9,19 @@ from pathlib import Path
 from bench.images import images
 from bench.measure import Measure, seconds
 from bench.releases import releases
+from bench.service import services
 from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "reports" / "bench.json"
 
 
-def copy(source: Path, destination: Path) -> None:
+def copy(source: Path, destination: Path, *answers: str) -> None:
     """Copy a template as a person does."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     Project(destination.parent).must(
         sys.executable, "-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD",
-        source, destination,
+        *(f"--data={answer}" for answer in answers), source, destination,
     )  # fmt: skip
 
 
@@ -106,6 +107,10 @@ def main() -> None:
         measures += green
         measures.append(session(project, "lint", "pre-commit", "run", "--all-files"))
         measures.append(session(project, "typecheck", "mypy"))
+        mcp = Project(folder / "mcp")
+        copy(template, mcp.path, "preset=mcp")
+        mcp.must("uv", "sync")
+        measures += services(project, mcp)
         measures += releases(project)
         if project.run("docker", "info").status == 0:
             measures += images(project, folder / "trivy")
@@ -114,7 +119,7 @@ def main() -> None:
 
     print("| measure | value | aim | | made of |\n|---|--:|--:|---|---|")
     for it in measures:
-        aim = "" if it.aim is None else f"{it.aim} {it.unit}"
+        aim = "" if it.aim is None else f"{'at least ' * it.at_least}{it.aim} {it.unit}"
         met = {True: "met", False: "MISSED", None: ""}[it.met]
         print(f"| {it.name} | {it.value:.2f} {it.unit} | {aim} | {met} | {it.made_of} |")
     REPORT.parent.mkdir(exist_ok=True)

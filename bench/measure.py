@@ -15,11 +15,15 @@ class Measure:
     unit: str
     aim: float | None
     made_of: str
+    at_least: bool = False
+    """Whether the aim is the least, not the most, that will do."""
 
     @property
     def met(self) -> bool | None:
         """Whether the figure is within its aim."""
-        return None if self.aim is None else self.value <= self.aim
+        if self.aim is None:
+            return None
+        return self.value >= self.aim if self.at_least else self.value <= self.aim
 
 
 def seconds(action: Callable[[], object], repeat: int = 1) -> float:

@@ -3,7 +3,6 @@
 import asyncio
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,25 +41,27 @@ class Limits:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         too_large = f"the body has more than {self._max_body_bytes} bytes"
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._max_body_bytes:
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._max_body_bytes:
             response = problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
             await response(scope, receive, send)
             return
 
         received = 0
-        deadline: float | None = asyncio.get_running_loop().time() + self._max_body_seconds
+        more = True
+        deadline = asyncio.get_running_loop().time() + self._max_body_seconds
 
         async def receive_within_limit() -> Message:
-            nonlocal received, deadline
+            nonlocal received, more
+            if not more:
+                return await receive()  # the end of the connection
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 too_slow = f"the body took more than {self._max_body_seconds:g} seconds"
                 raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, too_slow) from None
-            if not message.get("more_body"):
-                deadline = None  # what is received after the body is the end of the connection
+            more = message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self._max_body_bytes:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)

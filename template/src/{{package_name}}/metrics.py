@@ -1,6 +1,7 @@
 """Prometheus metrics: rate, errors and duration by route template, and what is running."""
 
 import platform
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -26,21 +27,30 @@ class Metrics:
         self.in_flight = Gauge(
             "http_requests_in_flight", "Requests being served.", registry=self.registry
         )
-        self._requests = Counter(
+        requests = Counter(
             "http_requests",
             "Requests answered.",
             ["method", "route", "status"],
             registry=self.registry,
         )
-        self._duration = Histogram(
+        duration = Histogram(
             "http_request_duration_seconds",
             "Time from a request's head to the end of its response.",
             ["method", "route"],
             registry=self.registry,
         )
 
+        # To find them by their labels takes longer than to count, and there are few.
+        @cache
+        def series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+            labels = method, route
+            return requests.labels(*labels, status), duration.labels(*labels)
+
+        self._series = series
+
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         method = method if method in METHODS else "OTHER"
-        self._requests.labels(method, route, status).inc()
-        self._duration.labels(method, route).observe(seconds)
+        requests, duration = self._series(method, route, status)
+        requests.inc()
+        duration.observe(seconds)

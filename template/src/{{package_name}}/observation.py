@@ -4,8 +4,8 @@ import logging
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
+from secrets import token_hex
 from time import perf_counter
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -90,7 +90,7 @@ def request_ids(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     values = dict(headers)
     request_id = REQUEST_ID.fullmatch(values.get(b"x-request-id", b""))
     traceparent = TRACEPARENT.fullmatch(values.get(b"traceparent", b""))
-    ids = {"request_id": request_id[0].decode() if request_id else uuid4().hex}
+    ids = {"request_id": request_id[0].decode() if request_id else token_hex(16)}
     if traceparent:
         ids["trace_id"] = traceparent[1].decode()
     return ids
