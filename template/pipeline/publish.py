@@ -137,31 +137,45 @@ def is_overtaken(ref: Ref) -> bool:
 def try_out(image: str, platform: str) -> None:
     """Pull an image by its digest, start it on a platform, and wait until it is ready.
 
+    It starts as compose.yaml says, with all that it needs.
+
     Raises:
-        FailedError: it does not become ready; its log is on the standard error.
+        FailedError: it does not become ready; what was logged is on the standard error.
     """
-    hardened = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-    container = f"publish-{zlib.crc32(str(Path.cwd()).encode()):08x}"
-    read("docker", "rm", "--force", container)  # of a run that was killed
-    start = ("docker", "run", "--detach", "--no-healthcheck", "--publish=127.0.0.1::8000")
-    needed = project()["tool"]["image"].get("environment", {})
-    options = (*hardened, *(f"--env={name}={value}" for name, value in needed.items()))
-    read(*start, f"--name={container}", f"--platform={platform}", *options, image)
-    begun = time.monotonic()
+    app = {
+        "environment": project()["tool"]["image"].get("environment", {}),
+        "healthcheck": {"disable": True},  # each second, and an emulated processor is slow
+        "platform": platform,
+        "restart": "no",
+    }
+    override = REPORTS / "publish.compose.json"
+    text = json.dumps({"services": {"app": app}}).replace("$", "$$")
+    name = f"publish-{zlib.crc32(str(Path.cwd()).encode()):08x}"
+    files = ("--file=compose.yaml", f"--file={override}")
+    compose = ("docker", "compose", *files, f"--project-name={name}")
+    down = (*compose, "down", "--timeout=1", "--volumes")
+    env = {"IMAGE": image, "PUBLISH": "127.0.0.1:"}  # at any free port
+    read("docker", "pull", "--quiet", f"--platform={platform}", image)
+    override.write_text(text, encoding="utf-8")
     try:
+        read(*down)  # of a run that was killed
+        read(*compose, "up", "--detach", "--no-build", "app", env=env)
+        begun = time.monotonic()
         while time.monotonic() - begun < READY_SECONDS:
-            if read("docker", "inspect", "--format={{.State.Running}}", container) != "true":
+            if not read(*compose, "ps", "--quiet", "app", env=env):
                 break
-            address = read("docker", "port", container, "8000").splitlines()[0]
-            if is_ready(address):
+            if is_ready(read(*compose, "port", "app", "8000", env=env)):
                 print(f"{platform}: ready after {time.monotonic() - begun:.1f} s")
                 return
             time.sleep(0.2)
-        run("docker", "logs", container)
         msg = f"{image} does not become ready on {platform}: its log is above"
         raise FailedError(msg)
+    except FailedError:
+        run(*compose, "logs", "--no-color", env=env)
+        raise
     finally:
-        read("docker", "rm", "--force", container)
+        read(*down)
+        override.unlink()
 
 
 def prove(image: str) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.images.containers import folder_of, left_of
 from tests.images.publisher import BOTH, ONE, Key, Publisher
 from tests.project import Project, without
 from tests.registry import digest, manifest
@@ -83,6 +84,26 @@ def test_a_release_for_two_processors_is_pushed_tried_listed_signed_and_tagged(
     assert again == report, "the same commit gave another image"
     moved = [path for path in publisher.pushed()[begun:] if "/manifests/" in path]
     assert all("sha256-" not in path for path in moved), f"it was signed twice: {moved}"
+
+
+@pytest.mark.parametrize("publisher", ["api-postgres-redis"], indirect=True)
+def test_what_a_service_needs_is_there_when_its_image_is_tried(publisher: Publisher) -> None:
+    project = publisher.project
+    project.replace("compose.yaml", "[alembic, upgrade, head]", '[alembic, upgrade, "0000"]')
+    project.write("tests/image/test_image.py", "def test_nothing() -> None: ...\n")
+    project.commit("feat: migrate to nowhere, which no test notices")
+    done = publisher.publish()
+    assert done.status != 0
+    assert "Can't locate revision identified by '0000'" in done.out
+    assert 'publish: docker says: service "migrate" didn\'t complete' in done.out, done.out
+    assert publisher.tags() == set()
+
+    project.must("git", "reset", "--quiet", "--hard", "HEAD~1")
+    done = publisher.publish()
+    assert done.status == 0, done.out
+    assert "linux/amd64: ready after " in done.out
+    assert publisher.tags()
+    assert left_of(f"publish-{folder_of(project.path)}") == []
 
 
 def test_floating_tags_stay_with_the_newest_release(publisher: Publisher) -> None:
