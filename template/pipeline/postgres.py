@@ -47,21 +47,19 @@ class Server:
 
     url: str
 
-    def execute(self, *statements: str, database: str | None = None) -> None:
-        """Execute statements as the owner, each in a transaction of its own.
+    def execute(self, statement: str) -> None:
+        """Execute a statement as the owner.
 
         Raises:
-            FailedError: the server cannot be reached, or refuses one; the message is its word.
+            FailedError: the server cannot be reached, or refuses it; the message is its word.
         """
-        asyncio.run(self._execute(self.named(database) if database else self.url, statements))
+        asyncio.run(self._execute(statement))
 
-    @staticmethod
-    async def _execute(url: str, statements: tuple[str, ...]) -> None:
+    async def _execute(self, statement: str) -> None:
         try:
-            connection = await asyncpg.connect(url, timeout=10)
+            connection = await asyncpg.connect(self.url, timeout=10)
             try:
-                for statement in statements:
-                    await connection.execute(statement)
+                await connection.execute(statement)
             finally:
                 await connection.close()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
