@@ -131,25 +131,20 @@ async def _rows(engine: AsyncEngine, statement: Executable) -> Sequence[Row[Any]
         async with engine.connect() as connection:
             try:
                 result = await connection.execute(statement)
-            except (OSError, TimeoutError) as error:
-                await connection.invalidate(error)  # its answer may still come
+            except OSError as error:  # SQLAlchemy drops the connection, whose answer may still come
                 raise _UnansweredError(UNREACHABLE) from error
             return result.all() if result.returns_rows else ()
     except DBAPIError as error:
         if error.connection_invalidated:
             raise _ConnectionLostError(UNREACHABLE) from error
-        if str(getattr(error.orig, "sqlstate", "")).startswith(UNAVAILABLE):
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state.startswith(UNAVAILABLE):
             raise StoreUnavailableError(UNREACHABLE) from error
-        raise StatementError(_said(error)) from None
+        cause = getattr(error.orig, "__cause__", None) or error
+        sentence = f": {cause.args[0]}" if state.startswith(TELLING) else ""
+        raise StatementError(f"{type(cause).__name__}{sentence}") from None
     except (*UNCONNECTED, PoolTimeoutError, TimeoutError) as error:
         raise StoreUnavailableError(UNREACHABLE) from error
-
-
-def _said(error: DBAPIError) -> str:
-    cause = getattr(error.orig, "__cause__", None) or error
-    state = getattr(cause, "sqlstate", None) or ""
-    sentence = f": {cause.args[0]}" if state.startswith(TELLING) else ""
-    return f"{type(cause).__name__}{sentence}"
 
 
 def _engine(settings: Settings, size: int) -> AsyncEngine:

@@ -55,7 +55,7 @@ class Health:
         """
         if self._asking is None or self._asking.done():
             asked = (self._ask(*item) for item in self._checks.items())
-            self._asking = asyncio.ensure_future(asyncio.gather(*asked))
+            self._asking = asyncio.gather(*asked)
         results = await asyncio.shield(self._asking)
         return Report(
             status="draining" if self._draining else "ok" if all(results) else "failed",
