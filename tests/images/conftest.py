@@ -79,6 +79,25 @@ def project(name: str, warm_project: Project) -> Iterator[Project]:
 
 
 @pytest.fixture
+def service(
+    request: pytest.FixtureRequest,
+    name: str,
+    warm_project: Project,
+    render: Render,
+    tmp_path: Path,
+) -> Iterator[Project]:
+    """A service of a preset, committed; what it builds and starts has a name of its own."""
+    own = f"{name}-{request.param}"[:40]
+    environment = {**warm_project.environment, "COMPOSE_PROJECT_NAME": own}
+    project = Project(tmp_path / "my service", environment)
+    project.begin(render(preset=request.param, project_slug=own, package_name="my_server"))
+    yield project
+    take_away(own)
+    if images := images_of(own):
+        docker("image", "rm", "--force", *images)
+
+
+@pytest.fixture
 def ports() -> dict[str, int]:
     """Return free ports of this machine, for what `inv up` publishes: variables of compose.yaml."""
     names = ("PUBLISH", "PUBLISH_DEBUG", "PUBLISH_PROXY")

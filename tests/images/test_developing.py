@@ -134,6 +134,24 @@ def test_a_port_that_is_taken_is_named(project: Project, ports: dict[str, int], 
     assert left_of(name) == []
 
 
+@pytest.mark.parametrize("service", ["api-postgres"], indirect=True)
+def test_what_does_not_start_is_named_with_its_words(
+    service: Project, ports: dict[str, int]
+) -> None:
+    upgrade = "def upgrade() -> None:\n"
+    broken = f"{upgrade}    raise RuntimeError('out of order')\n"
+    service.replace("migrations/versions/0001_create_notes.py", upgrade, broken)
+
+    up = service.run("uv", "run", "inv", "up", "--production", **address(ports))
+
+    assert up.status == 1
+    assert "RuntimeError: out of order\n" in up.out
+    assert up.out.endswith("\nNot started: migrate, with these last words. inv down\n")
+
+    service.must("uv", "run", "inv", "down", "--volumes")
+    assert left_of(service.environment["COMPOSE_PROJECT_NAME"]) == []
+
+
 def test_help_is_enough_to_go_by(project: Project) -> None:
     tasks = project.must("uv", "run", "inv", "--list")
     for task in ("up", "down", "logs"):
