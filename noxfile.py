@@ -8,7 +8,7 @@ import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-PIPELINE = {"PYTHONPATH": "template"}  # where the package of that name stands here
+PIPELINE = {"PYTHONPATH": "template"}  # where `ops` and `pipeline` stand here
 OSV_URL = os.environ.get("OSV_URL", "https://api.osv.dev")  # a mirror will do
 
 nox.needs_version = ">=2026.10.20"
@@ -58,7 +58,7 @@ def typecheck(session: nox.Session) -> None:
     sync(session, "--group=typecheck")
     session.run("mypy", "noxfile.py", "tasks.py", "bench", "tests", *session.posargs)
     # The plain files of the template, where they stand. The rest is typed as generated, in `test`.
-    plain = ("template/noxfile.py", "template/tasks.py", "template/pipeline")
+    plain = ("template/noxfile.py", "template/tasks.py", "template/ops", "template/pipeline")
     session.run("mypy", *plain, *session.posargs)
 
 
@@ -99,7 +99,7 @@ def fresh(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, as ratios within one run: a table here, JSON in reports/bench.json."""
     sync(session, "--group=bench")
-    session.run("python", "-m", "bench", *session.posargs)
+    session.run("python", "-m", "bench", *session.posargs, env=PIPELINE)
 
 
 SCANNERS = {

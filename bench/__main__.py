@@ -6,11 +6,13 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.deployments import deployments
 from bench.images import images
 from bench.measure import Measure, seconds
 from bench.releases import releases
 from bench.service import services
 from tests.project import Project
+from tests.registry import find_registry
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "reports" / "bench.json"
@@ -116,6 +118,16 @@ def main() -> None:
             measures += images(project, folder / "trivy")
         else:
             print("No Docker engine answers, so nothing is measured of the image.\n")
+        registry = find_registry()
+        if registry and project.run("kubectl", "get", "--raw=/readyz").status == 0:
+            deploying = Project(folder / "deploying")
+            copy(template, deploying.path, "deploy=[kubernetes]")
+            deploying.must("git", "init", "--quiet", "--initial-branch=main")
+            deploying.must("uv", "lock", "--quiet")
+            deploying.commit()
+            measures += deployments(deploying, registry)
+        else:
+            print("No cluster and registry answer, so nothing is measured of deployments.\n")
 
     print("| measure | value | aim | | made of |\n|---|--:|--:|---|---|")
     for it in measures:

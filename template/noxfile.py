@@ -147,9 +147,10 @@ def integration(session: nox.Session) -> None:
         session.run(*compose, "down", "--volumes", "--timeout=5", external=True)
 
 
+OURS = " ".join(folder for folder in ("ops", "pipeline", "src") if Path(folder).is_dir())
 SCANNERS = {
     "reports/bandit.sarif": "bandit --quiet --recursive --configfile=pyproject.toml --ignore-nosec"
-    " --exit-zero --format=sarif src pipeline",
+    f" --exit-zero --format=sarif {OURS}",
     "reports/uv.sarif": f"uv audit --quiet --locked --service-url={OSV_URL} --output-format=sarif",
     "reports/zizmor.sarif": "zizmor --quiet --offline --pedantic --no-exit-codes --format=sarif .",
     "reports/kingfisher.sarif": "kingfisher scan --quiet --no-update-check --no-validate --redact"
@@ -202,6 +203,39 @@ def publish(session: nox.Session) -> None:
     """Push the image for every platform: by digest, tried, listed, signed, and only then tagged."""
     sync(session, "--group=publish")
     session.run("python", "-m", "pipeline.publish", *session.posargs)
+
+
+if Path("ops").is_dir():  # not every project deploys what it publishes
+
+    @nox.session(python=PYTHONS[-1])
+    def deploy(session: nox.Session) -> None:
+        """Deploy a release: `-- staging --version 1.2.3`; see `uv run inv --help deploy`."""
+        sync(session, "--group=deploy")
+        session.run("inv", "deploy", *session.posargs)
+
+    @nox.session(python=PYTHONS[-1])
+    def rollback(session: nox.Session) -> None:
+        """Serve an earlier release again: `-- staging`; see `uv run inv --help rollback`."""
+        sync(session, "--group=deploy")
+        session.run("inv", "rollback", *session.posargs)
+
+    @nox.session(python=PYTHONS[-1])
+    def promote(session: nox.Session) -> None:
+        """Let a release that is held go on: `-- staging`; see `uv run inv --help promote`."""
+        sync(session, "--group=deploy")
+        session.run("inv", "promote", *session.posargs)
+
+    @nox.session(python=PYTHONS[-1])
+    def abort(session: nox.Session) -> None:
+        """Take back a deployment that is under way or held: `-- staging`."""
+        sync(session, "--group=deploy")
+        session.run("inv", "abort", *session.posargs)
+
+    @nox.session(python=PYTHONS[-1])
+    def dispatch(session: nox.Session) -> None:
+        """Start deploy.yml for each environment that takes what was published: `-- --refs REFS`."""
+        sync(session, "--group=deploy")
+        session.run("inv", "dispatch", *session.posargs)
 
 
 @nox.session

@@ -2,8 +2,11 @@
 
 import json
 import sys
+from importlib import import_module
+from pathlib import Path
 from shlex import join
 
+from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
@@ -87,3 +90,9 @@ def verify(context: Context, image: str, key: str = "") -> None:
     command = [sys.executable, "-m", "pipeline.signature", image, *([key] if key else [])]
     if not context.run(join(command), warn=True):
         raise Exit(code=1)
+
+
+namespace = Collection.from_module(sys.modules[__name__])
+if Path("ops").is_dir():  # not every project deploys what it publishes
+    for each in Collection.from_module(import_module("ops.tasks")).tasks.values():
+        namespace.add_task(each)

@@ -143,13 +143,13 @@ def key(make_key: Callable[[], Key]) -> Key:
 def publisher(
     registry: str, make_project: MakeProject, key: Key, request: pytest.FixtureRequest
 ) -> Iterator[Publisher]:
-    """A project, the default one unless a preset is given, for one processor.
+    """A project, the default one unless answers are given, for one processor.
 
     Its name in the registry is nobody else's.
     """
     name = f"slipway-test/{uuid4().hex}"
     with Gate(registry) as gate:
-        project = make_project(preset=getattr(request, "param", "api"))
+        project = make_project(**getattr(request, "param", {}))
         image = f"{gate.address}/{name}"
         text = (project.path / "pyproject.toml").read_text(encoding="utf-8")
         [line] = [line for line in text.splitlines() if line.startswith('name = "ghcr.io/')]

@@ -1,7 +1,7 @@
 """A code host that a test can watch and break: GitHub's REST API, on this machine.
 
 It stands for https://api.github.com, where no test may publish, and speaks its protocol for
-releases, their assets and pull requests: https://docs.github.com/en/rest.
+releases, their assets, pull requests and runs: https://docs.github.com/en/rest.
 
     with CodeHost("owner/name", remote=bare) as host:
         host.drop_next("POST", "/assets", after=True)
@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+import yaml
+
 type Json = dict[str, Any]
 
 MESSAGES = {
@@ -42,6 +44,10 @@ MESSAGES = {
 }
 NOT_PERMITTED = "GitHub Actions is not permitted to create or approve pull requests."
 FLAGS = ("draft", "generate_release_notes", "maintainer_can_modify", "prerelease")
+KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(FLAGS, (bool, "boolean")),
+    "inputs": (dict, "object"),
+}
 CHOICES = {"make_latest": ("true", "false", "legacy"), "state": ("open", "closed")}
 RELEASE = ("tag_name", "target_commitish", "name", "body", "draft", "prerelease", "make_latest")
 PULL_REQUEST = ("title", "body", "base", "maintainer_can_modify")
@@ -56,6 +62,7 @@ ROUTES = {
     r"/git/tags/([0-9a-f]+)": {"GET": "get_tag"},
     r"/pulls": {"GET": "list_pulls", "POST": "create_pull"},
     r"/pulls/(\d+)": {"GET": "get_pull", "PATCH": "edit_pull"},
+    r"/actions/workflows/([^/]+)/dispatches": {"POST": "dispatch"},
 }
 
 
@@ -169,7 +176,7 @@ def fields(body: bytes, known: tuple[str, ...], needed: tuple[str, ...] = ()) ->
     wrong += [f'"{name}" is not a permitted key.' for name in sent if name not in known]
     for name, value in sent.items():
         told = "nil" if value is None else json.dumps(value)
-        kind, kind_told = (bool, "boolean") if name in FLAGS else (str, "string")
+        kind, kind_told = KINDS.get(name, (str, "string"))
         if name in known and not isinstance(value, kind):
             wrong.append(f"For 'properties/{name}', {told} is not a {kind_told}.")
         elif name in CHOICES and value not in CHOICES[name]:
@@ -232,7 +239,8 @@ class Handler(BaseHTTPRequestHandler):
             told = getattr(self, name)(*arguments)
         except RefusedError as refused:
             return refused.status, refused.body
-        return {"POST": 201, "DELETE": 204}.get(self.command, 200), told
+        done = {"POST": 201 if told is not None else 204, "DELETE": 204}
+        return done.get(self.command, 200), told
 
     def route(self) -> tuple[str, list[str]]:
         kind, _, token = (self.headers["Authorization"] or "").partition(" ")
@@ -393,6 +401,19 @@ class Handler(BaseHTTPRequestHandler):
         self.rewrite(pull, fields(self.body, (*PULL_REQUEST, "state")))
         return self.host.tell_pull(pull) | {"merged": bool(pull.merged)}
 
+    def dispatch(self, workflow: str) -> None:
+        sent = fields(self.body, ("ref", "inputs"), needed=("ref",))
+        told = self.host.git("show", f"{sent['ref']}:.github/workflows/{workflow}")
+        if told.returncode:
+            raise RefusedError(422, f"No ref found for: {sent['ref']}")
+        started = yaml.safe_load(told.stdout)[True]  # what YAML takes `on` for
+        if "workflow_dispatch" not in started:
+            raise RefusedError(422, "Workflow does not have 'workflow_dispatch' trigger")
+        known = started["workflow_dispatch"].get("inputs", {})
+        if unknown := [name for name in sent.get("inputs", {}) if name not in known]:
+            raise RefusedError(422, f"Unexpected inputs provided: {json.dumps(unknown)}")
+        self.host.dispatched.append(sent)
+
     def rewrite(self, pull: PullRequest, sent: Json) -> None:
         if len(sent.get("body", "")) > 65_536:
             too_long = "body is too long (maximum is 65536 characters)"
@@ -426,6 +447,8 @@ class CodeHost:
         """The oldest first; what git did to them is seen when they are next asked for."""
         self.tags_made_up: list[str] = []
         """Tags that GitHub would have made, because releases of them were published before them."""
+        self.dispatched: list[Json] = []
+        """The runs of workflows that were asked for: the ref, and the inputs."""
         self.may_open_pull_requests = True
         self.refuse_writes = False
         self.failures: list[Plan] = []

@@ -29,6 +29,11 @@ def tool(name: str) -> list[str]:
     return [*CONTAINERS, name]
 
 
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a process: this one's, and more."""
+    return {**os.environ, **OWNER, **(more or {})}
+
+
 def run(*command: str, env: Mapping[str, str] | None = None) -> None:
     """Run a command; its output goes where this process's goes.
 
@@ -37,9 +42,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> None:
     """
     print(f"$ {shlex.join(command)}", flush=True)
     try:
-        status = subprocess.run(
-            command, env={**os.environ, **OWNER, **(env or {})}, check=False
-        ).returncode
+        status = subprocess.run(command, env=environment(env), check=False).returncode
     except FileNotFoundError:
         raise missing(command[0]) from None
     if status:
@@ -47,13 +50,21 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> None:
         raise FailedError(msg)
 
 
-def read(*command: str, env: Mapping[str, str] | None = None, fatal: str | None = None) -> str:
+def read(
+    *command: str,
+    env: Mapping[str, str] | None = None,
+    fatal: str | None = None,
+    stdin: str | None = None,
+    seconds: float | None = None,
+) -> str:
     """Return what a command prints on its standard output, without space around it.
 
     Args:
         command: the program and its arguments.
         env: added to the environment.
         fatal: a regex for lines of its standard error that are a failure, whatever its status.
+        stdin: what it is given on its standard input.
+        seconds: how long it may take; None for as long as it likes.
 
     Raises:
         FailedError: it ended with another status than 0; the message is its last word.
@@ -61,12 +72,17 @@ def read(*command: str, env: Mapping[str, str] | None = None, fatal: str | None 
     try:
         done = subprocess.run(
             command,
-            env={**os.environ, **OWNER, **(env or {})},
+            env=environment(env),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             check=False,
+            input=stdin,
+            timeout=seconds,
         )
+    except subprocess.TimeoutExpired:
+        msg = f"{' '.join(command[:3])} … did not answer within {seconds:.0f} s"
+        raise FailedError(msg) from None
     except FileNotFoundError:
         raise missing(command[0]) from None
     wrong = [line for line in done.stderr.splitlines() if fatal and re.search(fatal, line)]

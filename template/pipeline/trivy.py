@@ -1,4 +1,4 @@
-"""Look for weaknesses with Trivy: in the tree, its Dockerfile and compose files, and an image.
+"""Look for weaknesses with Trivy: in the tree, its Dockerfile and manifests, and an image.
 
 `python -m pipeline.trivy ARCHIVE` writes reports/trivy.sarif, for pipeline.verdict to judge.
 
@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.shell import FailedError, read, tool
 
 CANARY = "pipeline/canary.cdx.json"
+MANIFESTS = Path("deploy/kubernetes")
 OLDEST = timedelta(days=7)
 SUPPLY = (
     "set TRIVY_DB_REPOSITORY to a mirror of ghcr.io/aquasecurity/trivy-db:2, or TRIVY_CACHE_DIR to "
@@ -74,6 +75,10 @@ def main(archive: str) -> None:
     try:
         check_database(datetime.now(UTC))
         runs = [scan("tree", "filesystem", "."), scan("image", "image", f"--input={archive}")]
+        if MANIFESTS.is_dir():
+            # Beside the checks of YAML, which a scan of the tree has for compose files, Trivy does
+            # not take these for what they are.
+            runs.append(scan("kubernetes", "config", "--misconfig-scanners=kubernetes", "."))
     except FailedError as error:
         sys.exit(f"trivy: {error}")
     merged.write_text(json.dumps({"version": "2.1.0", "runs": runs}), encoding="utf-8")

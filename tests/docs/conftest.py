@@ -62,6 +62,6 @@ def root(template: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
 def chosen(render: Render, tmp_path_factory: pytest.TempPathFactory) -> House:
     """The project of somebody who chose all that adds a session."""
     project = Project(tmp_path_factory.mktemp("docs") / "my-service")
-    shutil.copytree(render(database="postgres"), project.path)
+    shutil.copytree(render(database="postgres", deploy="[kubernetes, compose]"), project.path)
     project.must("git", "init", "--quiet", "--initial-branch=main")
     return House.at(project)

@@ -10,4 +10,4 @@ def test_the_bench_has_all_that_it_imports(template: Path, tmp_path: Path) -> No
     project = Project(tmp_path / "slipway")
     shutil.copytree(template, project.path)
     group = ("uv", "run", "--quiet", "--no-default-groups", "--group=bench")
-    project.must(*group, "python", "-c", "import bench.__main__")
+    project.must(*group, "python", "-c", "import bench.__main__", PYTHONPATH="template")

@@ -45,12 +45,12 @@ def test_every_session_that_is_named_exists(root: House, chosen: House) -> None:
     assert named > 30
 
 
-def test_every_task_that_is_named_exists(root: House, generated: House) -> None:
+def test_every_task_that_is_named_exists(root: House, chosen: House) -> None:
     listed = Project(root.path).must("uv", "run", "--quiet", "--group=tasks", "inv", "--list")
-    listed += Project(generated.path).must("uv", "run", "--quiet", "inv", "--list")
+    listed += Project(chosen.path).must("uv", "run", "--quiet", "inv", "--list")
     named = {
         found[1]
-        for house in (root, generated)
+        for house in (root, chosen)
         for page in pages(house.path)
         for code in page.code
         if (found := re.search(r"\binv ([a-z][\w-]*)", code))

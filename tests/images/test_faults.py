@@ -1,6 +1,7 @@
 """`nox -s docker` catches what it exists for, and names the place."""
 
 import random
+import re
 import string
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,20 @@ def trivy(project: Project, **variables: str) -> Done:
     return project.run("python3", "-m", "pipeline.trivy", "no-image.tar", **variables)
 
 
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: free
+spec:
+  containers:
+    - name: app
+      image: registry.example/free:1
+      securityContext:
+        privileged: true
+"""
+
+
 def test_every_weakness_is_told_with_its_place_and_no_comment_or_file_silences_it(
     project: Project, make_database: Database
 ) -> None:
@@ -80,6 +95,8 @@ def test_every_weakness_is_told_with_its_place_and_no_comment_or_file_silences_i
     compose = (project.path / "compose.yaml").read_text(encoding="utf-8")
     project.write("compose.yaml", "#trivy:ignore:COMPOSE-0001\n" + compose)
 
+    project.write("deploy/kubernetes/base/pod.yaml", POD)
+
     cache = make_database(OPENSSL, STARLETTE, UNFIXED)
     done = project.nox("-s", "docker", TRIVY_CACHE_DIR=str(cache))
 
@@ -101,6 +118,7 @@ def test_every_weakness_is_told_with_its_place_and_no_comment_or_file_silences_i
     ):
         assert f"Severity: HIGH Message: {told}" in done.out
     assert "compose.yaml:1: trivy COMPOSE-0001" in done.out
+    assert re.search(r"deploy/kubernetes/base/pod.yaml:\d+: trivy KSV-0017: .+privileged", done.out)
     assert "uv.lock: trivy CVE-2026-1002: Package: starlette Installed Version" in done.out
     assert "/starlette-" in done.out  # in the image, too
     assert "trivy CVE-2026-1001: Package: openssl Installed Version" in done.out

@@ -86,7 +86,7 @@ def test_a_release_for_two_processors_is_pushed_tried_listed_signed_and_tagged(
     assert all("sha256-" not in path for path in moved), f"it was signed twice: {moved}"
 
 
-@pytest.mark.parametrize("publisher", ["api-postgres-redis"], indirect=True)
+@pytest.mark.parametrize("publisher", [{"preset": "api-postgres-redis"}], indirect=True)
 def test_what_a_service_needs_is_there_when_its_image_is_tried(publisher: Publisher) -> None:
     project = publisher.project
     project.replace("compose.yaml", "[alembic, upgrade, head]", '[alembic, upgrade, "0000"]')

@@ -93,7 +93,7 @@ class Act:
         self, project: Project, event: str, workflow: str, *options: str, **variables: str
     ) -> Run:
         """Run a workflow of a project, as it stands there, as this event would."""
-        self.host.mkdir(parents=True)
+        self.host.mkdir(parents=True, exist_ok=True)
         done = project.run(
             *(tool("act"), event, "--workflows", workflow, "--json"),
             *("--platform", "ubuntu-24.04=-self-hosted"),

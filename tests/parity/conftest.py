@@ -25,6 +25,14 @@ def generated(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
+def deploying(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Return a project that deploys what it publishes; not to be changed."""
+    folder = tmp_path_factory.mktemp("deploying") / "project"
+    shutil.copytree(render(deploy="[kubernetes, compose]"), folder)
+    return settled("a project that deploys", folder)
+
+
+@pytest.fixture(scope="session")
 def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
     """Return this repository, cloned; not to be changed."""
     folder = tmp_path_factory.mktemp("repository") / "slipway"
@@ -41,9 +49,9 @@ def settled(name: str, folder: Path) -> House:
     return House(name, project)
 
 
-@pytest.fixture(params=["generated", "repository"])
+@pytest.fixture(params=["generated", "deploying", "repository"])
 def house(request: pytest.FixtureRequest) -> House:
-    """Return one of the two houses: what is proved of it is proved of both."""
+    """Return one of the houses: what is proved of it is proved of all."""
     found: House = request.getfixturevalue(request.param)
     return found
 

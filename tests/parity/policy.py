@@ -154,13 +154,13 @@ def faults_of_run(workflow: Node, job: Node, step: Node, sessions: frozenset[str
                     yield f"{word} does not come from the matrix of the plan"
             elif word not in sessions:
                 yield f"nox has no session {word!r}"
-        for variable in set(re.findall(VARIABLE, match[2] or "")) - given(step):
+        for variable in set(re.findall(VARIABLE, match[2] or "")) - given(step) - given(job):
             yield f"{variable} is not in the step's env"
 
 
-def given(step: Node) -> set[str]:
-    """Return the variables of a step's env, as a command names them."""
-    return {f'"${name}"' for name in step.get("env", {})}
+def given(node: Node) -> set[str]:
+    """Return the variables of a step's or a job's env, as a command names them."""
+    return {f'"${name}"' for name in node.get("env", {})}
 
 
 def fed_by_the_plan(variable: str, workflow: Node, job: Node, step: Node) -> bool:

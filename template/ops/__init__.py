@@ -1,0 +1,1 @@
+"""Deployments: recorded, gated, and undone when they go wrong."""

@@ -1,0 +1,282 @@
+"""What a person asks for: deploy, roll back, promote, abort. Each under the lock, each recorded."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import IntEnum
+from getpass import getuser
+from pathlib import Path
+from typing import Literal
+
+from tabulate import tabulate
+
+from ops import ledger, notify
+from ops.ledger import Entry
+from ops.lock import Lock, LockedError, holder
+from ops.model import BACK, Rollout, Strategy
+from ops.place import Place
+from ops.rollout import START, Done, Phase, State, advance, recover
+from ops.run import STOP, Run, prepare, say
+from ops.targets import ConflictError
+from pipeline.image import project
+from pipeline.shell import FailedError, read
+
+
+class Code(IntEnum):
+    """What a task ends with."""
+
+    DONE = 0
+    FAILED = 1
+    """The release failed, and the previous one serves."""
+    REFUSED = 2
+    """Nothing was touched."""
+    LOCKED = 3
+    STUCK = 4
+    """A person has to look."""
+
+
+CODES = {Phase.REFUSED: Code.REFUSED, Phase.FAILED: Code.FAILED, Phase.STUCK: Code.STUCK}
+
+
+def asker() -> tuple[str, str]:
+    """Return who runs this, and from where: a link to the pipeline's run, or a machine."""
+    if "GITHUB_RUN_ID" in os.environ:
+        run = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
+        return os.environ["GITHUB_ACTOR"], run.format(**os.environ)
+    try:
+        return read("git", "config", "user.name"), socket.gethostname()
+    except FailedError:
+        return getuser(), socket.gethostname()
+
+
+def deploy(place: Place, version: str, *, hold: bool = False) -> Code:
+    """Bring a published version to all of the traffic; with `hold`, stop at each stop."""
+    with locked(place, f"deploy {version}") as lock:
+        if stuck := put_right(place, lock):
+            return stuck
+        entry = new_entry(place, "deploy", version.removeprefix("v"), place.environment.plan())
+        return conclude(place, Run(place, lock, entry, hold=hold))
+
+
+def rollback(place: Place, to: str) -> Code:
+    """Serve an earlier release again, from its recorded manifest; empty: the previous one."""
+    with locked(place, f"rollback {to}".strip()) as lock:
+        if stuck := put_right(place, lock):
+            return stuck
+        chosen = earlier(place, to)
+        entry = new_entry(place, "rollback", chosen.version, BACK)
+        known = replace(
+            entry,
+            release=chosen.release,
+            image=chosen.image,
+            commit=chosen.commit,
+            committed=chosen.committed,
+        )
+        return conclude(place, Run(place, lock, known))
+
+
+def promote(place: Place, *, hold: bool = False) -> Code:
+    """Go on with what is held; with `hold`, to the next stop only."""
+    with locked(place, "promote") as lock:
+        entry = unfinished(place)
+        if entry is None or entry.phase is not Phase.HELD:
+            msg = f"nothing is held on {place.name}: see `inv status {place.name}`"
+            raise FailedError(msg)
+        state = advance(entry.state, Done(), entry.strategy)
+        return conclude(place, Run(place, lock, entry, hold=hold), state)
+
+
+def abort(place: Place) -> Code:
+    """Give the traffic back, whether a run is at work, was killed, or holds at a stop."""
+    who, origin = asker()
+    reason = f"aborted by {who} from {origin}"
+    try:
+        with locked(place, "abort") as lock:
+            entry = unfinished(place)
+            if entry is None:
+                msg = f"nothing is under way on {place.name}: did you mean `inv rollback`?"
+                raise FailedError(msg)
+            state = recover(replace(entry.state, reason=reason))
+            if state.phase is Phase.HELD:
+                state = replace(state, phase=Phase.ABORTING)
+            code = conclude(place, Run(place, lock, entry), state)
+            return Code.DONE if code is Code.FAILED else code
+    except LockedError as error:
+        say(f"{error} is at work, and is asked to go back")
+    return ask_to_stop(place, reason)
+
+
+def ask_to_stop(place: Place, reason: str) -> Code:
+    """Ask the run that holds the lock to go back, and wait until it has."""
+    store = place.target.store
+    try:
+        store.write(STOP, reason, None)
+    except ConflictError:
+        say("somebody has asked it to already")
+    while (lease := holder(store)) and not lease.has_expired(datetime.now(UTC)):
+        time.sleep(1)
+    last = place.ledger.entries()[-1]
+    say(told(place, last))
+    return Code.DONE if last.phase is Phase.FAILED else Code.STUCK
+
+
+def rehearse(place: Place, version: str) -> Code:
+    """Print what a deployment would change and run, and change nothing."""
+    entries = place.ledger.entries()
+    serving = ledger.live(entries)
+    previous = place.ledger.release(serving.release) if serving else None
+    place.target.check()
+    release, _ = prepare(place, version.removeprefix("v"), len(entries) + 1)
+    print(place.target.difference(release) or "The manifest is the same.")
+    rollout = Rollout(release, previous, place.environment.plan())
+    place.target.begin(rollout)
+    for stop in range(len(rollout.strategy.shares)):
+        rollout = replace(rollout, stop=stop)
+        if stop:
+            place.target.promote(rollout)
+        while not place.target.observe(rollout).settled:
+            pass  # in a dry run, each look finds what the commands before it would have made
+    place.target.finish(rollout)
+    return Code.DONE
+
+
+@contextmanager
+def locked(place: Place, doing: str) -> Iterator[Lock]:
+    """Hold the environment's lock."""
+    who, origin = asker()
+    with Lock(place.target.store, who, origin, doing, place.environment.lease) as lock:
+        if lock.overtaken:
+            say(f"{lock.overtaken} is gone: its lock has expired, and is taken over")
+        stale = place.target.store.read(STOP)
+        if stale:
+            place.target.store.delete(STOP, stale.revision)
+        yield lock
+
+
+def unfinished(place: Place) -> Entry | None:
+    """Return the entry that is not over; none if there is none."""
+    last = place.ledger.entries()[-1:]
+    return next((entry for entry in last if not entry.is_over), None)
+
+
+def put_right(place: Place, lock: Lock) -> Code | None:
+    """Go back or finish where a run was killed; return a code if that needs a person.
+
+    Raises:
+        FailedError: something is held, and whoever holds it has to decide.
+    """
+    entry = unfinished(place)
+    if entry is None:
+        return None
+    if entry.phase is Phase.HELD:
+        share = entry.share
+        msg = (
+            f"{entry.version} is held at {share} % of the traffic by {entry.who}: "
+            f"`inv promote {place.name}` or `inv abort {place.name}` first"
+        )
+        raise FailedError(msg)
+    doing = entry.state.stuck_in or entry.phase
+    say(f"{entry.version} was interrupted while {doing} (by {entry.who} from {entry.origin})")
+    code = conclude(place, Run(place, lock, entry), recover(entry.state))
+    return code if code is Code.STUCK else None
+
+
+def new_entry(
+    place: Place, action: Literal["deploy", "rollback"], version: str, strategy: Strategy
+) -> Entry:
+    """Return a new entry of the ledger; it is written down."""
+    entries = place.ledger.entries()
+    serving = ledger.live(entries)
+    number = entries[-1].number + 1 if entries else 1
+    who, origin = asker()
+    entry = Entry(
+        number=number,
+        action=action,
+        release=number,
+        version=version,
+        image="",
+        commit="",
+        committed=None,
+        who=who,
+        origin=origin,
+        began=datetime.now(UTC),
+        ended=None,
+        strategy=strategy,
+        state=START,
+        previous=serving.release if serving else None,
+    )
+    place.ledger.add(entry)
+    return entry
+
+
+def earlier(place: Place, to: str) -> Entry:
+    """Return the entry of a release that served: by number, by version, or the previous one.
+
+    Raises:
+        FailedError: there is none, or it serves already.
+    """
+    entries = place.ledger.entries()
+    served = [entry for entry in entries if entry.phase is Phase.DEPLOYED]
+    now = served[-1].release if served else None
+    others = [entry for entry in served if entry.release != now]
+    named = [e for e in served if to in (str(e.release), e.version, f"v{e.version}")]
+    if not to and others:
+        return others[-1]
+    if to and named and named[-1].release != now:
+        return named[-1]
+    if to and named:
+        msg = f"{to} serves {place.name} already"
+    elif to:
+        msg = f"{to} never served {place.name}: see `inv history {place.name}`"
+    else:
+        msg = f"nothing else has served {place.name} yet: see `inv history {place.name}`"
+    raise FailedError(msg)
+
+
+def conclude(place: Place, run: Run, state: State | None = None) -> Code:
+    """Bring a run to its end, and tell it: here, in the job's summary, and to who wants to know.
+
+    It goes on from where its entry is, or from another state.
+    """
+    entry = run.drive(state)
+    text = told(place, entry)
+    say(text)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        table = tabulate(run.steps, ("phase", "seconds", ""), "github", floatfmt=".1f")
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n\n{table}\n\n")
+    if entry.phase is not Phase.HELD:
+        name = project()["project"]["name"]
+        notify.send(notify.message(name, place.name, entry, version_before(place, entry)))
+    return CODES.get(entry.phase, Code.DONE)
+
+
+def told(place: Place, entry: Entry) -> str:
+    """Return in one sentence what became of an entry."""
+    version, name, reason = entry.version, place.name, entry.reason
+    match entry.phase:
+        case Phase.DEPLOYED if entry.action == "rollback":
+            return f"{name} serves {version} again: rolled back in {entry.seconds:.0f} s"
+        case Phase.DEPLOYED:
+            return f"{name} serves {version}: deployed in {entry.seconds:.0f} s"
+        case Phase.REFUSED:
+            return f"{version} was not deployed to {name}, and nothing was touched: {reason}"
+        case Phase.FAILED:
+            before = version_before(place, entry)
+            serves = f"{before} serves" if before else "nothing served before it"
+            return f"{version} failed on {name}, and {serves}: {reason}"
+        case Phase.HELD:
+            share = entry.share
+            then = f"`inv promote {name}` or `inv abort {name}`"
+            return f"{version} is held at {share} % of the traffic of {name}: {then}"
+        case _:
+            return f"{version} is stuck on {name} and needs a person: {reason}"
+
+
+def version_before(place: Place, entry: Entry) -> str:
+    """Return the version that served until an entry began; empty for none."""
+    return "" if entry.previous is None else place.ledger.release(entry.previous).version

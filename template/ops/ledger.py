@@ -1,0 +1,144 @@
+"""What was deployed, by whom, when, from where, with what outcome; it is kept with the target."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Literal
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from ops.model import Release, Rollout, Strategy
+from ops.rollout import ENDED, Phase, State
+from ops.targets import Store
+from pipeline.shell import FailedError
+
+RELEASES = 20
+"""How many releases can be rolled back to."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One deployment or rollback."""
+
+    number: int
+    """From 1."""
+    action: Literal["deploy", "rollback"]
+    release: int
+    """The release that was to serve: the number of the entry that first deployed it."""
+    version: str
+    image: str
+    """With its digest; empty until it is known."""
+    commit: str
+    """What the image was built from; empty where nobody can tell."""
+    committed: datetime | None
+    who: str
+    origin: str
+    began: datetime
+    ended: datetime | None
+    strategy: Strategy
+    state: State
+    previous: int | None
+    """The release that served until then."""
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is, or how it ended."""
+        return self.state.phase
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, where something did."""
+        return self.state.reason
+
+    @property
+    def share(self) -> int:
+        """Per cent of the traffic that the release has, or is on its way to."""
+        return self.strategy.shares[self.state.stop]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done about it."""
+        return self.phase in ENDED - {Phase.STUCK}
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0 while it goes on."""
+        return (self.ended - self.began).total_seconds() if self.ended else 0.0
+
+
+ENTRY = TypeAdapter(Entry)
+ENTRIES = TypeAdapter(list[Entry])
+
+
+class Ledger:
+    """The entries of an environment, and the manifests of its releases.
+
+    All of it raises `FailedError` where the target cannot be reached, or is full.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._revisions: dict[int, str] = {}
+
+    def entries(self) -> list[Entry]:
+        """Return all of them, the oldest first."""
+        found = []
+        for name, document in self._store.read_all("entry-").items():
+            try:
+                entry = ENTRY.validate_json(document.text)
+            except ValueError:
+                msg = f"the ledger's {name} cannot be read: mend it, or delete it"
+                raise FailedError(msg) from None
+            self._revisions[entry.number] = document.revision
+            found.append(entry)
+        return found
+
+    def add(self, entry: Entry) -> None:
+        """Write down an entry that is new."""
+        name, text = _name("entry", entry.number), ENTRY.dump_json(entry, indent=1).decode()
+        self._revisions[entry.number] = self._store.write(name, text, None)
+
+    def update(self, entry: Entry) -> None:
+        """Write down what has become of an entry."""
+        name, text = _name("entry", entry.number), ENTRY.dump_json(entry, indent=1).decode()
+        revision = self._store.write(name, text, self._revisions[entry.number])
+        self._revisions[entry.number] = revision
+
+    def keep(self, release: Release, needed: int | None) -> None:
+        """Keep a release for rollbacks; let the oldest go, but for the one that is needed."""
+        text = json.dumps(asdict(release), indent=1)
+        self._store.write(_name("release", release.number), text, None)
+        kept = dict(self._store.read_all("release-"))
+        kept.pop(_name("release", needed or 0), None)
+        for name in list(kept)[:-RELEASES]:
+            self._store.delete(name, kept[name].revision)
+
+    def release(self, number: int) -> Release:
+        """Return a release as it was recorded.
+
+        Raises:
+            FailedError: it is not kept any more.
+        """
+        document = self._store.read(_name("release", number))
+        if document is None:
+            msg = f"release {number} is not kept: the newest {RELEASES} are. Deploy it anew"
+            raise FailedError(msg)
+        return Release(**json.loads(document.text))
+
+    def rollout(self, entry: Entry) -> Rollout:
+        """Return what a target needs to go on with an entry."""
+        previous = None if entry.previous is None else self.release(entry.previous)
+        release = self.release(entry.release)
+        return Rollout(release, previous, entry.strategy, entry.state.stop)
+
+
+def _name(kind: str, number: int) -> str:
+    return f"{kind}-{number:06d}"
+
+
+def live(entries: Sequence[Entry]) -> Entry | None:
+    """Return the entry that brought what serves; none before the first."""
+    done = [entry for entry in entries if entry.phase is Phase.DEPLOYED]
+    return done[-1] if done else None

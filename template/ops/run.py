@@ -1,0 +1,245 @@
+"""One entry of the ledger on its way: each phase is carried out, recorded before, and told."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import Event as Flag
+from types import FrameType
+
+from ops import gate, preflight
+from ops.ledger import Entry
+from ops.lock import Lock
+from ops.model import Progress, Release, Rollout
+from ops.place import Place
+from ops.rollout import ENDED, Done, Event, Phase, State, Trouble, advance
+from ops.targets import ConflictError
+from pipeline.shell import FailedError
+
+POLL = 1.0
+"""Seconds from one look at the target to the next."""
+PATIENCE = 30.0
+"""Seconds for which a target may be out of reach without that being a reason to go back."""
+STOP = "stop"
+"""The document by which somebody asks the run that holds the lock to go back."""
+
+# Where trouble is no reason to go back: it is tried again, until the deadline.
+INSISTENT = (Phase.FINISHING, Phase.ABORTING, Phase.RESTORING)
+
+
+def say(text: str) -> None:
+    """Tell a change, in one line with its time; what a terminal shows meanwhile goes."""
+    clear = "\r\033[K" if sys.stdout.isatty() else ""
+    print(f"{clear}{datetime.now(UTC):%H:%M:%S}  {text}", flush=True)
+
+
+def prepare(place: Place, version: str, number: int) -> tuple[Release, preflight.Image]:
+    """Return the release of a version, checked, as it would be recorded under a number.
+
+    Raises:
+        FailedError: there is no such image, or it may not be deployed.
+    """
+    image = preflight.find(version)
+    say(f"{image.name}\n{preflight.verify_origin(image)}")
+    preflight.refuse_findings(image)
+    manifest = place.target.render(image.name)
+    return Release(number, version, image.name, manifest), image
+
+
+@dataclass
+class Run:
+    """One entry of the ledger, brought to its end under the lock."""
+
+    place: Place
+    lock: Lock
+    entry: Entry
+    hold: bool = False
+    _rollout: Rollout | None = None
+    _since: float = field(default_factory=time.monotonic)
+    _trouble_since: float | None = None
+    _watch: gate.Watcher | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
+    _signal: str = ""
+    _wake: Flag = field(default_factory=Flag)
+    _told: str = ""
+    steps: list[tuple[str, float, str]] = field(default_factory=list)
+    """What was done, in how many seconds, with what result."""
+
+    def drive(self, state: State | None = None) -> Entry:
+        """Go on, from that state if one is given, until it has ended or is held; return the entry.
+
+        Raises:
+            LockedError: the lock was taken away, so that what is left to do is another's.
+            LostError: it could not be renewed.
+        """
+        with self._heeding_signals(), self._open:
+            if state and state != self.entry.state:
+                self._enter(state)
+            while self.entry.phase not in ENDED | {Phase.HELD}:
+                self.lock.check()
+                event, following = self._event(self.entry.state), self.entry.state
+                if event is not None:
+                    following = advance(following, event, self.entry.strategy, hold=self.hold)
+                if following == self.entry.state:
+                    self._wake.wait(POLL)  # or until a signal comes
+                    self._wake.clear()
+                else:
+                    self._enter(following)
+        return self.entry
+
+    def _enter(self, state: State) -> None:
+        """Record a state before anything is done in it, so that a killed run can be put right."""
+        before = self.entry
+        over = state.phase in ENDED
+        self.entry = replace(before, state=state, ended=datetime.now(UTC) if over else None)
+        try:
+            self.place.ledger.update(self.entry)
+        except (FailedError, ConflictError) as error:
+            if state.phase not in (*INSISTENT[1:], Phase.REFUSED, Phase.FAILED, Phase.STUCK):
+                self.entry = before
+                trouble = Trouble(f"the ledger cannot be written: {error}")
+                self._enter(advance(before.state, trouble, before.strategy))
+                return
+            say(f"the ledger cannot be written, and lacks that it is {state.phase}: {error}")
+        self._open.close()
+        self._watch = None
+        said = state.reason if state.phase in (Phase.ABORTING, Phase.STUCK) else self._told
+        self.steps.append((str(before.state.phase), time.monotonic() - self._since, said))
+        self._since, self._trouble_since, self._told = time.monotonic(), None, ""
+        if self._rollout:
+            self._rollout = replace(self._rollout, stop=state.stop)
+        if not over:
+            share = self.entry.strategy.shares[state.stop]
+            towards = f" to {share} % of the traffic" if state.phase is Phase.PROMOTING else ""
+            why = f": {state.reason}" if state.phase is Phase.ABORTING else ""
+            say(f"{state.phase}{towards}{why}")
+
+    def _event(self, state: State) -> Event | None:
+        going_back = state.phase in (Phase.ABORTING, Phase.RESTORING)
+        if not going_back and state.phase is not Phase.FINISHING and (asked := self._asked()):
+            return Trouble(asked)
+        elapsed = time.monotonic() - self._since
+        deadline = self.place.environment.deadline
+        try:
+            event = self._act(state)
+        except FailedError as error:
+            looking = state.phase in (Phase.SETTLING, Phase.WATCHING)
+            patience = PATIENCE if looking else deadline
+            if not looking and not going_back and state.phase is not Phase.FINISHING:
+                return Trouble(str(error))
+            self._trouble_since = self._trouble_since or time.monotonic()
+            if time.monotonic() - self._trouble_since > min(patience, deadline):
+                return Trouble(str(error))
+            self._tell(f"cannot look, and tries on: {error}")
+            return None
+        self._trouble_since = None
+        if isinstance(event, Progress):
+            self._tell(str(event))
+            waiting = state.phase in (Phase.SETTLING, Phase.RESTORING)
+            if waiting and not event.settled and not event.failed and elapsed > deadline:
+                return Trouble(f"not {state.phase.split()[-1]} within {deadline:.0f} s: {event}")
+        return event
+
+    def _act(self, state: State) -> Event | None:
+        """Do what the phase is there for."""
+        target = self.place.target
+        if state.phase is Phase.PENDING:
+            self._prepare()
+            return Done()
+        rollout = self._rollout = self._rollout or self.place.ledger.rollout(self.entry)
+        match state.phase:
+            case Phase.BEGINNING:
+                target.begin(rollout)
+            case Phase.SETTLING:
+                return target.observe(rollout)
+            case Phase.SMOKING:
+                return self._smoke(rollout)
+            case Phase.WATCHING:
+                return self._look(rollout)
+            case Phase.PROMOTING:
+                target.promote(rollout)
+            case Phase.FINISHING:
+                target.finish(rollout)
+            case Phase.ABORTING:
+                target.abort(rollout)
+            case Phase.RESTORING:
+                return target.restored(rollout)
+        return Done()
+
+    def _prepare(self) -> None:
+        """Make sure of everything that can be known before anything is touched."""
+        place, entry = self.place, self.entry
+        place.target.check()
+        if entry.action == "rollback":
+            return
+        gate.check(place.environment)
+        release, image = prepare(place, entry.version, entry.number)
+        place.ledger.keep(release, entry.previous)
+        self.entry = replace(
+            entry, image=image.name, commit=image.commit, committed=image.committed
+        )
+
+    def _smoke(self, rollout: Rollout) -> Event:
+        environment = self.place.environment
+        with self.place.target.reach(rollout) as url:
+            found = gate.smoke(environment, url, rollout.release.version)
+            self._tell(str(found))
+            if found.event == Done() and environment.integration:
+                found = gate.integration(environment, url)
+                self._tell(str(found))
+        return found.event
+
+    def _look(self, rollout: Rollout) -> Event | None:
+        progress = self.place.target.observe(rollout)
+        if progress.failed or not progress.settled:
+            return progress
+        if self._watch is None:
+            environment = self.place.environment
+            reached = self.place.target.reach(rollout)
+            url = "" if environment.watch.prometheus else self._open.enter_context(reached)
+            watcher = gate.Watcher(environment, rollout.release.number, url)
+            self._watch = self._open.enter_context(closing(watcher))
+        found = self._watch.step()
+        self._tell(str(self._watch) if found is None else str(found))
+        return None if found is None else found.event
+
+    def _asked(self) -> str:
+        """Return who asked to stop, if anybody did."""
+        if self._signal:
+            return f"stopped by {self._signal}"
+        store = self.place.target.store
+        try:
+            asked = store.read(STOP)
+            if asked is None:
+                return ""
+            store.delete(STOP, asked.revision)
+        except (FailedError, ConflictError):
+            return ""
+        return asked.text
+
+    def _tell(self, text: str) -> None:
+        if text and text != self._told:
+            self._told = text
+            if not sys.stdout.isatty():
+                say(f"  {text}")
+        if sys.stdout.isatty():
+            print(f"\r\033[K          {text[:100]}", end="", flush=True)
+
+    @contextmanager
+    def _heeding_signals(self) -> Iterator[None]:
+        """Go back on the first signal, and leave at once on the second."""
+
+        def heed(number: int, _frame: FrameType | None) -> None:
+            self._signal = signal.Signals(number).name
+            self._wake.set()
+            signal.signal(number, signal.SIG_DFL)
+
+        kept = {each: signal.signal(each, heed) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""The ledger: what was deployed is known for good, whatever is killed or full."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from ops.ledger import RELEASES, Entry, Ledger, live
+from ops.model import BACK, Release
+from ops.rollout import START, Phase, State
+from ops.shell import Shell
+from ops.targets.compose.host import Files, Host
+from pipeline.shell import FailedError
+
+FIRST = Entry(
+    number=1,
+    action="deploy",
+    release=1,
+    version="1.0.0",
+    image="registry.example/service@sha256:1",
+    commit="1a2b3c4",
+    committed=datetime(2026, 1, 1, tzinfo=UTC),
+    who="Ada",
+    origin="her desk",
+    began=datetime(2026, 1, 2, tzinfo=UTC),
+    ended=None,
+    strategy=BACK,
+    state=START,
+    previous=None,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """Return an empty ledger in a folder of this machine."""
+    return Ledger(Files(Host(Shell(), ""), str(tmp_path / "documents")))
+
+
+def test_an_entry_is_what_was_written(ledger: Ledger) -> None:
+    ledger.add(FIRST)
+    done = replace(FIRST, state=State(Phase.DEPLOYED, 1), ended=datetime(2026, 1, 3, tzinfo=UTC))
+    ledger.update(done)
+    ledger.add(replace(FIRST, number=2))
+    assert ledger.entries() == [done, replace(FIRST, number=2)]
+    assert live(ledger.entries()) == done
+    assert done.seconds == 86_400
+
+
+def test_entries_are_in_their_order_even_when_there_are_many(ledger: Ledger) -> None:
+    for number in (1, 2, 10, 9, 100):
+        ledger.add(replace(FIRST, number=number))
+    assert [entry.number for entry in ledger.entries()] == [1, 2, 9, 10, 100]
+
+
+def test_the_newest_releases_are_kept_and_the_one_that_serves(ledger: Ledger) -> None:
+    for number in range(1, RELEASES + 4):
+        ledger.keep(Release(number, f"1.0.{number}", "image", "manifest: {}\n"), needed=1)
+    assert ledger.release(1).version == "1.0.1"
+    assert ledger.release(RELEASES + 3).manifest == "manifest: {}\n"
+    with pytest.raises(FailedError, match=f"release 2 is not kept: the newest {RELEASES} are"):
+        ledger.release(2)
+
+
+def test_what_cannot_be_read_is_named(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.add(FIRST)
+    (tmp_path / "documents/entry-000001").write_text("{", encoding="utf-8")
+    with pytest.raises(FailedError, match="the ledger's entry-000001 cannot be read"):
+        ledger.entries()
