@@ -138,8 +138,13 @@ def rehearse(place: Place, version: str) -> Code:
         rollout = replace(rollout, stop=stop)
         if stop:
             place.target.promote(rollout)
-        while not place.target.observe(rollout).settled:
-            pass  # in a dry run, each look finds what the commands before it would have made
+        for _ in range(place.environment.replicas + 1):
+            # In a dry run, each look finds what the commands before it would have made.
+            if place.target.observe(rollout).settled:
+                break
+        else:
+            msg = f"it cannot be told what comes after {rollout.share} % of the traffic"
+            raise FailedError(msg)
     place.target.finish(rollout)
     return Code.DONE
 

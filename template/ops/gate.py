@@ -14,7 +14,7 @@ from enum import StrEnum
 import httpx
 from packaging.version import InvalidVersion, Version
 
-from ops.load import Load, options, reason
+from ops.load import Load, reason, to_service
 from ops.model import Environment, Watch
 from ops.rollout import Done, Trouble
 from ops.shell import Shell
@@ -105,7 +105,7 @@ def smoke(environment: Environment, url: str, version: str) -> Verdict:
 def version_at(url: str) -> tuple[str, str]:
     """Return the version that `/health` says, and what is wrong with the answer, if something."""
     try:
-        with httpx.Client(**options(url)) as client:
+        with httpx.Client(**to_service(url)) as client:
             response = client.get("/health")
             return str(response.json()["version"]), ""
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from ops.gate import mismatch, version_at
 from ops.ledger import Entry
-from ops.load import READY, TIMEOUT, Load, options, percentile, reason
+from ops.load import READY, TIMEOUT, Load, percentile, reason, to_service
 from ops.model import Environment, Instance
 
 REQUESTS = 20
@@ -77,7 +77,7 @@ def examine(
 def _probe(url: str, path: str) -> Row:
     began = time.monotonic()
     try:
-        with httpx.Client(**options(url)) as client:
+        with httpx.Client(**to_service(url)) as client:
             response = client.get(path)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Row(path, Level.FAIL, reason(error))

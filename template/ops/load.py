@@ -118,7 +118,7 @@ class Load:
         limits = httpx.Limits(
             max_connections=self._concurrency, max_keepalive_connections=self._concurrency
         )
-        async with httpx.AsyncClient(**options(self._url), limits=limits) as client:
+        async with httpx.AsyncClient(**to_service(self._url), limits=limits) as client:
             await asyncio.gather(*(self._work(client) for _ in range(self._concurrency)))
 
     async def _work(self, client: httpx.AsyncClient) -> None:
@@ -151,13 +151,29 @@ class Load:
 
 def options(url: str) -> dict[str, Any]:
     """Return how a client of httpx is made for a URL: never through a proxy to this machine."""
-    host = httpx.URL(url).host
-    try:
-        here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost"
+    here = _kind(url) in {"loopback", "localhost"}
     secured = {"verify": httpx.create_ssl_context()} if url.startswith("https://") else {}
     return {"base_url": url, "timeout": TIMEOUT, "trust_env": not here, **secured}
+
+
+def to_service(url: str) -> dict[str, Any]:
+    """Return how a client of the service is made.
+
+    An instance is reached straight, at an address that is another with each start. It may let in
+    only who asks for a name that it knows: so that is `localhost`.
+    """
+    if _kind(url) not in {"loopback", "private"}:
+        return options(url)
+    return options(url) | {"headers": {"Host": "localhost"}, "trust_env": False}
+
+
+def _kind(url: str) -> str:
+    host = httpx.URL(url).host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return "loopback" if address.is_loopback else "private" if address.is_private else "public"
 
 
 def arguments(request: Request) -> dict[str, Any]:

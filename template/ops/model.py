@@ -69,6 +69,8 @@ class Release:
     """Its name with its digest."""
     manifest: str
     """What the target applies, with references to secrets and none of their values."""
+    says: str = ""
+    """The version that the image says it is, which a tag like `main` does not tell."""
 
 
 @dataclass(frozen=True)

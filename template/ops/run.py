@@ -46,7 +46,7 @@ def prepare(place: Place, version: str, number: int) -> tuple[Release, preflight
     say(f"{image.name}\n{preflight.verify_origin(image)}")
     preflight.refuse_findings(image)
     manifest = place.target.render(image.name)
-    return Release(number, version, image.name, manifest), image
+    return Release(number, version, image.name, manifest, image.version), image
 
 
 @dataclass
@@ -185,7 +185,8 @@ class Run:
     def _smoke(self, rollout: Rollout) -> Event:
         environment = self.place.environment
         with self.place.target.reach(rollout) as url:
-            found = gate.smoke(environment, url, rollout.release.version)
+            release = rollout.release
+            found = gate.smoke(environment, url, release.says or release.version)
             self._tell(str(found))
             if found.event == Done() and environment.integration:
                 found = gate.integration(environment, url)

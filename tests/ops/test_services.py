@@ -30,7 +30,13 @@ def served(project: Project) -> Iterator[str]:
         process = subprocess.Popen(
             ["uv", "run", "--quiet", "my-service"],
             cwd=project.path,
-            env={**project.environment, "APP_PORT": "0", "APP_TOKENS": TOKEN},
+            # As instances are, it is reached at an address that it does not take for its name.
+            env={
+                **project.environment,
+                "APP_ALLOWED_HOSTS": "localhost",
+                "APP_PORT": "0",
+                "APP_TOKENS": TOKEN,
+            },
             stdout=file,
             start_new_session=True,
         )
