@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,9 +11,11 @@ import pytest
 from copier import run_copy
 
 from tests.images.publisher import BOTH, ONE, Key, Publisher
+from tests.needed import need, need_program
 from tests.osv import Advisories
 from tests.project import Project
 from tests.registry import Gate, find_registry
+from tests.trivy import KNOWN, Vulnerability, write_database
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,38 +87,50 @@ def advisories() -> Iterator[Advisories]:
         yield source
 
 
+MakeDatabase = Callable[..., Path]
+
+
+@pytest.fixture
+def make_database(tmp_path: Path) -> MakeDatabase:
+    """Return a function from vulnerabilities to a folder for TRIVY_CACHE_DIR that knows them."""
+
+    def make(*vulnerabilities: Vulnerability, known: Iterable[Vulnerability] = KNOWN) -> Path:
+        cache = tmp_path / f"trivy-{uuid4().hex[:6]}"
+        write_database(cache, [*known, *vulnerabilities])
+        return cache
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trivy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for TRIVY_CACHE_DIR, by which images that are generated have no weakness."""
+    cache = tmp_path_factory.mktemp("trivy")
+    write_database(cache)
+    return cache
+
+
 @pytest.fixture(scope="session")
 def engine() -> str:
-    """The command of an engine that answers. At a desk without one, skip; in the pipeline, fail."""
+    """The command of an engine that answers."""
     try:
         found = subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         found = False
-    if not found and "CI" in os.environ:
-        pytest.fail("no Docker engine answers `docker info`, and CI requires one")
-    if not found:
-        pytest.skip("no Docker engine answers `docker info`")
+    need(found, "Docker engine answers `docker info`")
     return "docker"
 
 
 @pytest.fixture(scope="session")
 def registry(engine: str) -> str:  # noqa: ARG001  # without an engine, no registry
-    """Return the address of a registry. At a desk without one, skip; in the pipeline, fail."""
-    found = find_registry()
-    if not found and "CI" in os.environ:
-        pytest.fail("no registry that the engine may use answers, and CI requires one")
-    if not found:
-        pytest.skip("no registry that the engine may use answers: see TEST_REGISTRY")
-    return found
+    """Return the address of a registry that the engine may use."""
+    return need(find_registry(), "registry that the engine may use answers: see TEST_REGISTRY")
 
 
 @pytest.fixture(scope="session")
 def make_key(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Key]:
     """Return a function that makes keys as a person does, with cosign."""
-    if shutil.which("cosign") is None and "CI" in os.environ:
-        pytest.fail("no cosign on PATH, and CI requires one")
-    if shutil.which("cosign") is None:
-        pytest.skip("no cosign on PATH to make keys with")
+    need_program("cosign")
 
     def make() -> Key:
         folder = tmp_path_factory.mktemp("key")

@@ -4,7 +4,7 @@ Stories run side by side on one engine: what a worker builds and starts has a na
 """
 
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -14,7 +14,6 @@ import pytest
 from tests.conftest import Render
 from tests.images.containers import docker, images_of, take_away
 from tests.project import Project, put_back, user_environment
-from tests.trivy import KNOWN, Vulnerability, write_database
 
 
 @pytest.fixture(scope="session")
@@ -26,29 +25,6 @@ def name(engine: str) -> Iterator[str]:  # noqa: ARG001  # without an engine, no
     for _ in range(3):  # now and then an engine keeps one of several that it is told to remove
         if images := images_of(name):
             docker("image", "rm", "--force", *images)
-
-
-Database = Callable[..., Path]
-
-
-@pytest.fixture
-def make_database(tmp_path: Path) -> Database:
-    """Return a function from vulnerabilities to a folder for TRIVY_CACHE_DIR that knows them."""
-
-    def make(*vulnerabilities: Vulnerability, known: Iterable[Vulnerability] = KNOWN) -> Path:
-        cache = tmp_path / f"trivy-{uuid4().hex[:6]}"
-        write_database(cache, [*known, *vulnerabilities])
-        return cache
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def trivy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a vulnerability database in which the image has no weakness."""
-    cache = tmp_path_factory.mktemp("trivy")
-    write_database(cache)
-    return cache
 
 
 @pytest.fixture(scope="session")

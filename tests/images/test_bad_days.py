@@ -1,16 +1,16 @@
 """What a person reads when the engine, the database, a tool or the disk is not there."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeDatabase
 from tests.engine import Cut
-from tests.images.conftest import Database
 from tests.images.containers import docker
+from tests.needed import need_program
 from tests.project import Project, without
 from tests.trivy import push_database, write_database
 
@@ -32,12 +32,7 @@ def no_trivy(project: Project, tmp_path: Path) -> str:
 @pytest.fixture
 def contained(name: str, no_trivy: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Return variables for Trivy in a container: the image has the program of the public one."""
-    program = subprocess.run(["which", "trivy"], capture_output=True, text=True, check=False).stdout
-    if not program and "CI" in os.environ:
-        pytest.fail("no trivy on PATH, and CI requires one")
-    if not program:
-        pytest.skip("no trivy on PATH to make an image of")
-    os.link(Path(program.strip()).resolve(), tmp_path / "trivy")
+    os.link(Path(need_program("trivy")).resolve(), tmp_path / "trivy")
     lines = ["FROM scratch", "COPY trivy /usr/local/bin/", 'ENTRYPOINT ["/usr/local/bin/trivy"]']
     if CERTIFICATES.exists():
         (tmp_path / CERTIFICATES.name).write_bytes(CERTIFICATES.read_bytes())
@@ -50,7 +45,7 @@ def contained(name: str, no_trivy: str, tmp_path: Path) -> Iterator[dict[str, st
 
 
 @pytest.fixture
-def fetched(registry: str, name: str, make_database: Database) -> dict[str, str]:
+def fetched(registry: str, name: str, make_database: MakeDatabase) -> dict[str, str]:
     """Return variables for a database that has to be fetched from a registry."""
     repository = f"{registry}/{name}/trivy-db:2"
     push_database(repository, make_database())
@@ -90,7 +85,7 @@ def test_an_engine_that_stops_while_it_builds_is_a_failure_and_the_next_run_comp
 
 
 def test_a_vulnerability_database_that_is_no_ground_for_a_verdict_is_not_a_pass(
-    project: Project, make_database: Database, tmp_path: Path, registry: str
+    project: Project, make_database: MakeDatabase, tmp_path: Path, registry: str
 ) -> None:
     (project.path / "reports").mkdir()
     nothing = str(tmp_path / "nothing")

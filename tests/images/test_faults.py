@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.conftest import Database
+from tests.conftest import MakeDatabase
 from tests.project import Done, Project
 from tests.trivy import Vulnerability
 
@@ -68,7 +68,7 @@ spec:
 
 
 def test_every_weakness_is_told_with_its_place_and_no_comment_or_file_silences_it(
-    project: Project, make_database: Database
+    project: Project, make_database: MakeDatabase
 ) -> None:
     token = made_up_token()
     project.replace(
@@ -164,7 +164,7 @@ def test_an_image_that_breaks_its_rules_fails_rule_by_rule(project: Project) -> 
 
 
 def test_a_weakness_of_the_base_image_is_accepted_until_its_day(
-    project: Project, make_database: Database
+    project: Project, make_database: MakeDatabase
 ) -> None:
     cache = str(make_database(OPENSSL))
     reason = "No TLS ends in this container."

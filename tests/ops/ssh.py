@@ -12,19 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.needed import need
+
 SSHD = "/usr/sbin/sshd"
 
 
 @contextmanager
 def host(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Have a host, and an `ssh` that knows its key and has one for it; return its URL.
-
-    Whoever has no sshd at their desk skips; the pipeline fails.
-    """
-    if not Path(SSHD).exists() and "CI" in os.environ:
-        pytest.fail(f"no {SSHD}, and CI requires one")
-    if not Path(SSHD).exists():
-        pytest.skip(f"no {SSHD}: install openssh-server")
+    """Have a host, and an `ssh` that knows its key and has one for it; return its URL."""
+    need(Path(SSHD).exists(), SSHD)
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where it locks itself in; its package makes it
     with socket.create_server(("127.0.0.1", 0)) as door:

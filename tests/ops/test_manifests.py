@@ -1,8 +1,6 @@
 """The manifests are what today's clusters take, and let a service do no more than it must."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import Render
+from tests.needed import need_program
 
 PLACES = ["development", "staging", "production"]
 PRESETS = ["api", "api-postgres", "api-postgres-redis", "mcp", "mcp-postgres"]
@@ -22,16 +21,9 @@ ACCEPTED = {
 SECRETS = {"api": True, "api-postgres": False, "mcp": False}
 
 
-def needs(program: str) -> None:
-    if shutil.which(program) is None and "CI" in os.environ:
-        pytest.fail(f"no {program} on PATH, and CI requires one")
-    if shutil.which(program) is None:
-        pytest.skip(f"no {program} on PATH")
-
-
 def built(project: Path, place: str) -> list[dict[str, Any]]:
     """Return the objects of an overlay."""
-    needs("kubectl")
+    need_program("kubectl")
     command = ["kubectl", "kustomize", f"deploy/kubernetes/overlays/{place}"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     return list(yaml.safe_load_all(done.stdout))
@@ -91,7 +83,7 @@ def test_a_pod_has_time_to_drain(render: Render) -> None:
 def test_trivy_finds_nothing_that_is_not_accepted_with_a_reason(
     render: Render, tmp_path: Path, preset: str
 ) -> None:
-    needs("trivy")
+    need_program("trivy")
     project = render(preset=preset, deploy="[kubernetes]")
     manifest = tmp_path / "manifests" / "production.yaml"
     manifest.parent.mkdir()
