@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -156,9 +156,9 @@ def locked(place: Place, doing: str) -> Iterator[Lock]:
     with Lock(place.target.store, who, origin, doing, place.environment.lease) as lock:
         if lock.overtaken:
             say(f"{lock.overtaken} is gone: its lock has expired, and is taken over")
-        stale = place.target.store.read(STOP)
-        if stale:
-            place.target.store.delete(STOP, stale.revision)
+        if stale := place.target.store.read(STOP):
+            with suppress(ConflictError):  # it has just been read
+                place.target.store.delete(STOP, stale.revision)
         yield lock
 
 

@@ -1,17 +1,15 @@
 """What was deployed, by whom, when, from where, with what outcome; it is kept with the target."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ops.model import Release, Rollout, Strategy
 from ops.rollout import ENDED, Phase, State
-from ops.targets import Store
+from ops.targets import Document, Kept, Store
 from pipeline.shell import FailedError
 
 RELEASES = 20
@@ -70,6 +68,8 @@ class Entry:
 
 ENTRY = TypeAdapter(Entry)
 ENTRIES = TypeAdapter(list[Entry])
+RELEASE = TypeAdapter(Release)
+Kind = TypeVar("Kind")
 
 
 class Ledger:
@@ -80,36 +80,30 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._revisions: dict[int, str] = {}
+        self._kept: dict[int, Kept] = {}
 
     def entries(self) -> list[Entry]:
         """Return all of them, the oldest first."""
         found = []
         for name, document in self._store.read_all("entry-").items():
-            try:
-                entry = ENTRY.validate_json(document.text)
-            except ValueError:
-                msg = f"the ledger's {name} cannot be read: mend it, or delete it"
-                raise FailedError(msg) from None
-            self._revisions[entry.number] = document.revision
+            entry = _parsed(ENTRY, name, document)
+            self._kept[entry.number] = Kept(self._store, name, document.revision)
             found.append(entry)
         return found
 
     def add(self, entry: Entry) -> None:
         """Write down an entry that is new."""
-        name, text = _name("entry", entry.number), ENTRY.dump_json(entry, indent=1).decode()
-        self._revisions[entry.number] = self._store.write(name, text, None)
+        self._kept[entry.number] = Kept(self._store, _name("entry", entry.number))
+        self.update(entry)
 
     def update(self, entry: Entry) -> None:
         """Write down what has become of an entry."""
-        name, text = _name("entry", entry.number), ENTRY.dump_json(entry, indent=1).decode()
-        revision = self._store.write(name, text, self._revisions[entry.number])
-        self._revisions[entry.number] = revision
+        self._kept[entry.number].write(ENTRY.dump_json(entry, indent=1).decode())
 
     def keep(self, release: Release, needed: int | None) -> None:
         """Keep a release for rollbacks; let the oldest go, but for the one that is needed."""
-        text = json.dumps(asdict(release), indent=1)
-        self._store.write(_name("release", release.number), text, None)
+        text = RELEASE.dump_json(release, indent=1).decode()
+        Kept(self._store, _name("release", release.number)).write(text)
         kept = dict(self._store.read_all("release-"))
         kept.pop(_name("release", needed or 0), None)
         for name in list(kept)[:-RELEASES]:
@@ -121,17 +115,26 @@ class Ledger:
         Raises:
             FailedError: it is not kept any more.
         """
-        document = self._store.read(_name("release", number))
+        name = _name("release", number)
+        document = self._store.read(name)
         if document is None:
             msg = f"release {number} is not kept: the newest {RELEASES} are. Deploy it anew"
             raise FailedError(msg)
-        return Release(**json.loads(document.text))
+        return _parsed(RELEASE, name, document)
 
     def rollout(self, entry: Entry) -> Rollout:
         """Return what a target needs to go on with an entry."""
         previous = None if entry.previous is None else self.release(entry.previous)
         release = self.release(entry.release)
         return Rollout(release, previous, entry.strategy, entry.state.stop)
+
+
+def _parsed(kind: TypeAdapter[Kind], name: str, document: Document) -> Kind:
+    try:
+        return kind.validate_json(document.text)
+    except ValueError:
+        msg = f"the ledger's {name} cannot be read: mend it, or delete it"
+        raise FailedError(msg) from None
 
 
 def _name(kind: str, number: int) -> str:

@@ -4,13 +4,13 @@ import json
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from ops.targets import ConflictError, Store
+from ops.targets import ConflictError, Kept, Store
 from pipeline.shell import FailedError
 
 NAME = "lock"
@@ -51,8 +51,11 @@ class Lease:
         return json.dumps(asdict(self), default=str, indent=1)
 
     def has_expired(self, now: datetime) -> bool:
-        """Tell whether it should have been renewed by now."""
-        return now > self.renewed + timedelta(seconds=self.seconds)
+        """Tell whether it should have been renewed by now, as far as two clocks can tell.
+
+        What was renewed in the future says nothing of who died, so it is not believed either.
+        """
+        return abs(now - self.renewed) > timedelta(seconds=self.seconds)
 
     def __str__(self) -> str:
         """Say who, what and since when."""
@@ -70,10 +73,9 @@ class Lock:
 
     def __init__(self, store: Store, who: str, origin: str, doing: str, seconds: float) -> None:
         now = datetime.now(UTC)
-        self._store = store
+        self._store, self._document = store, Kept(store, NAME)
         self._lease = Lease(who, origin, doing, now, now, seconds, uuid4().hex)
-        self._renewed = time.monotonic()
-        self._revision = ""
+        self._renewed = uptime()
         self._lost = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
@@ -83,10 +85,9 @@ class Lock:
     def __enter__(self) -> Self:
         """Take it, from one who died if need be."""
         try:
-            self._revision = self._store.write(NAME, self._lease.dump(), None)
+            self._renew()
         except ConflictError:
             self._overtake()
-        self._renewed = time.monotonic()
         self._thread.start()
         return self
 
@@ -99,8 +100,8 @@ class Lock:
         """Give it back; what is not ours any more stays."""
         self._over.set()
         self._thread.join()
-        with suppress(ConflictError, FailedError):  # then it expires
-            self._store.delete(NAME, self._revision)
+        with suppress(FailedError):  # then it expires
+            self._document.delete()
 
     def check(self) -> None:
         """Make sure that it is still held: to be called before anything is touched.
@@ -111,10 +112,16 @@ class Lock:
         """
         if self._lost:
             raise LockedError(self._lost)
-        if time.monotonic() - self._renewed > self._lease.seconds:
+        if uptime() - self._renewed > self._lease.seconds:
             seconds = f"{self._lease.seconds:.0f} s"
             msg = f"the lock could not be renewed for {seconds}, so nothing more is touched: "
             raise LostError(f"{msg}the next run goes back from here")
+
+    def _renew(self) -> None:
+        begun = uptime()
+        self._lease = replace(self._lease, renewed=datetime.now(UTC))
+        self._document.write(self._lease.dump())
+        self._renewed = begun
 
     def _overtake(self) -> None:
         held = self._store.read(NAME)
@@ -125,39 +132,29 @@ class Lock:
             # Two clocks may differ by more than a lease. One who is alive renews it meanwhile.
             time.sleep(lease.seconds / 2)
             self.overtaken = lease
-        self._lease = renewed(self._lease)
+            self._document = Kept(self._store, NAME, held.revision)
         try:
-            self._revision = self._store.write(
-                NAME, self._lease.dump(), held.revision if held else None
-            )
+            self._renew()
         except ConflictError:
-            other = self._store.read(NAME)
-            raise LockedError(str(Lease.parse(other.text)) if other else "somebody else") from None
+            raise LockedError(str(holder(self._store) or "somebody else")) from None
 
     def _keep(self) -> None:
         while not self._over.wait(self._lease.seconds / 4):
-            begun = time.monotonic()
-            self._lease = renewed(self._lease)
-            try:
-                self._revision = self._store.write(NAME, self._lease.dump(), self._revision)
-                self._renewed = begun
-            except ConflictError:
-                # A write that was carried out and not confirmed looks like somebody else's.
-                with suppress(FailedError):
-                    now = self._store.read(NAME)
-                    holder = Lease.parse(now.text) if now else None
-                    if now and holder and holder.token == self._lease.token:
-                        self._revision, self._renewed = now.revision, begun
-                        continue
-                    self._lost = f"the lock was taken away by {holder or 'somebody who unlocked'}"
+            with suppress(FailedError):  # `check` tells when that has gone on for too long
+                try:
+                    self._renew()
+                except ConflictError:
+                    taker = holder(self._store)
+                    self._lost = f"the lock was taken away by {taker or 'somebody who unlocked'}"
                     return
-            except FailedError:
-                continue  # `check` tells when that has gone on for too long
 
 
-def renewed(lease: Lease) -> Lease:
-    """Return a lease that counts from now."""
-    return Lease(**{**asdict(lease), "renewed": datetime.now(UTC)})
+def uptime() -> float:
+    """Return the seconds of a clock that goes on while this machine sleeps.
+
+    `time.monotonic` stands still then: one who wakes up would take an old lock for his own.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def holder(store: Store) -> Lease | None:
@@ -169,8 +166,8 @@ def holder(store: Store) -> Lease | None:
 def unlock(store: Store) -> Lease | None:
     """Take the lock away from whoever holds it; return who that was."""
     held = store.read(NAME)
-    if held:
-        with suppress(ConflictError):
-            store.delete(NAME, held.revision)
-        return Lease.parse(held.text)
-    return None
+    if held is None:
+        return None
+    with suppress(ConflictError):
+        store.delete(NAME, held.revision)
+    return Lease.parse(held.text)

@@ -16,7 +16,6 @@ from ops.lock import Lock
 from ops.model import Progress, Release, Rollout
 from ops.place import Place
 from ops.rollout import ENDED, Done, Event, Phase, State, Trouble, advance
-from ops.targets import ConflictError
 from pipeline.shell import FailedError
 
 POLL = 1.0
@@ -97,7 +96,7 @@ class Run:
         self.entry = replace(before, state=state, ended=datetime.now(UTC) if over else None)
         try:
             self.place.ledger.update(self.entry)
-        except (FailedError, ConflictError) as error:
+        except FailedError as error:
             if state.phase not in (*INSISTENT[1:], Phase.REFUSED, Phase.FAILED, Phase.STUCK):
                 self.entry = before
                 trouble = Trouble(f"the ledger cannot be written: {error}")
@@ -217,7 +216,7 @@ class Run:
             if asked is None:
                 return ""
             store.delete(STOP, asked.revision)
-        except (FailedError, ConflictError):
+        except FailedError:
             return ""
         return asked.text
 

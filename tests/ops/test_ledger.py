@@ -9,8 +9,11 @@ from ops.ledger import RELEASES, Entry, Ledger, live
 from ops.model import BACK, Release
 from ops.rollout import START, Phase, State
 from ops.shell import Shell
+from ops.targets import ConflictError
 from ops.targets.compose.host import Files, Host
 from pipeline.shell import FailedError
+
+from tests.ops.unsure import Unsure
 
 FIRST = Entry(
     number=1,
@@ -44,6 +47,29 @@ def test_an_entry_is_what_was_written(ledger: Ledger) -> None:
     assert ledger.entries() == [done, replace(FIRST, number=2)]
     assert live(ledger.entries()) == done
     assert done.seconds == 86_400
+
+
+def test_what_was_written_and_not_confirmed_is_written_over(tmp_path: Path) -> None:
+    unsure = Unsure(Files(Host(Shell()), str(tmp_path)))
+    ledger = Ledger(unsure)
+    ledger.add(FIRST)
+    unsure.trouble = "the connection broke"
+    with pytest.raises(FailedError, match="the connection broke"):
+        ledger.update(replace(FIRST, state=State(Phase.BEGINNING)))
+    gone_back = replace(FIRST, state=State(Phase.ABORTING, reason="the ledger cannot be written"))
+    ledger.update(gone_back)
+    assert ledger.entries() == [gone_back]
+
+
+def test_what_somebody_else_wrote_is_left_as_it_is(tmp_path: Path) -> None:
+    store = Files(Host(Shell()), str(tmp_path))
+    ours, theirs = Ledger(store), Ledger(store)
+    ours.add(FIRST)
+    theirs.entries()
+    theirs.update(replace(FIRST, who="Bob"))
+    with pytest.raises(ConflictError, match="entry-000001 was written by somebody else"):
+        ours.update(replace(FIRST, state=State(Phase.BEGINNING)))
+    assert [entry.who for entry in theirs.entries()] == ["Bob"]
 
 
 def test_entries_are_in_their_order_even_when_there_are_many(ledger: Ledger) -> None:

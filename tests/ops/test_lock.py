@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ops.lock import NAME, Lease, Lock, LockedError, LostError, holder, unlock
+from ops.lock import NAME, Lease, Lock, LockedError, LostError, holder, unlock, uptime
 from ops.shell import Shell
+from ops.targets import Kept
 from ops.targets.compose.host import Files, Host
 from pipeline.shell import FailedError
+
+from tests.ops.unsure import Unsure
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,9 +31,9 @@ def lock(store: Files, who: str = "Ada", seconds: float = 30) -> Lock:
     return Lock(store, who, "her desk", "deploy 1.0.0", seconds)
 
 
-def checked(held: Lock) -> None:
+def checked(held: Lock, seconds: float = 5) -> None:
     """Check again and again, for a while."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         held.check()
         time.sleep(0.05)
@@ -90,10 +93,41 @@ def test_a_lease_that_only_looks_expired_is_not_taken(store: Files) -> None:
         held._lease = Lease(**{**vars(held._lease), "renewed": datetime(2020, 1, 1, tzinfo=UTC)})
         document = store.read(NAME)
         assert document
-        held._revision = store.write(NAME, held._lease.dump(), document.revision)
+        held._document = Kept(store, NAME, document.revision)
+        held._document.write(held._lease.dump())
         with pytest.raises(LockedError), lock(store, "Bob"):
             pass
         held.check()
+
+
+def test_who_died_with_a_clock_that_was_ahead_is_overtaken_too(store: Files) -> None:
+    future = datetime.now(UTC) + timedelta(hours=1)
+    store.write(NAME, Lease("Ada", "her desk", "deploy", future, future, 1, "gone").dump(), None)
+    with lock(store, "Bob") as held:
+        assert held.overtaken
+        assert held.overtaken.who == "Ada"
+
+
+def test_one_whose_machine_slept_knows_that_the_lock_may_be_anothers(
+    store: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lid was closed for a minute, in which `time.monotonic` did not go on."""
+    with lock(store) as held:
+        held.check()
+        now = uptime()
+        monkeypatch.setattr("ops.lock.uptime", lambda: now + 60)
+        with pytest.raises(LostError, match="could not be renewed for 30 s"):
+            held.check()
+
+
+def test_a_renewal_that_was_not_confirmed_is_ones_own(store: Files) -> None:
+    unsure = Unsure(store)
+    with Lock(unsure, "Ada", "her desk", "deploy 1.0.0", 1) as held:
+        unsure.trouble = "the connection broke"
+        while unsure.trouble:
+            time.sleep(0.05)
+        checked(held, 2)
+    assert holder(store) is None, "it is given back"
 
 
 def test_of_two_who_overtake_one_gets_it(store: Files) -> None:

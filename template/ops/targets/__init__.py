@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ops.model import Instance, Progress, Release, Rollout
+from pipeline.shell import FailedError
 
 
-class ConflictError(Exception):
-    """A document is not what it was thought to be: somebody else wrote it."""
+class ConflictError(FailedError):
+    """A document is not what it was thought to be."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} was written by somebody else")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,43 @@ class Store(Protocol):
         Raises:
             ConflictError: it is of another revision by now, or gone.
         """
+
+
+class Kept:
+    """A document that is written again and again, by nobody else.
+
+    A write that was carried out and not confirmed looks like somebody else's; it is known by its
+    text.
+    """
+
+    def __init__(self, store: Store, name: str, revision: str | None = None) -> None:
+        self._store, self._name, self._revision = store, name, revision
+        self._unsure: set[str] = set()
+        """What may have been written since it was last known what is there."""
+
+    def write(self, text: str) -> None:
+        """Write it, in place of what was written last.
+
+        Raises:
+            ConflictError: it is somebody else's.
+        """
+        self._unsure.add(text)
+        try:
+            self._revision = self._store.write(self._name, text, self._revision)
+        except ConflictError:
+            there = self._store.read(self._name)
+            if there is None or there.text not in self._unsure:
+                raise
+            self._revision = self._store.write(self._name, text, there.revision)
+        self._unsure.clear()
+
+    def delete(self) -> None:
+        """Delete what was written last.
+
+        Raises:
+            ConflictError: it is somebody else's, or gone.
+        """
+        self._store.delete(self._name, self._revision or "")
 
 
 class Target(Protocol):

@@ -60,8 +60,7 @@ class Store:
             return self.shell.change(*self.kubectl, *command, "--filename=-", stdin=text)
         except FailedError as error:
             if re.search(r"\((AlreadyExists|Conflict)\)|\(NotFound\): .*configmaps", error.said):
-                msg = f"{name} was written by somebody else"
-                raise ConflictError(msg) from None
+                raise ConflictError(name) from None
             raise
 
 
