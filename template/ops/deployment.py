@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,11 +13,12 @@ from typing import Literal
 
 from tabulate import tabulate
 
-from ops import ledger, notify
-from ops.ledger import Entry
-from ops.lock import Lock, LockedError, holder
+from ops import notify
+from ops.ledger import Entry, live
+from ops.lock import Lock, LockedError, wait_for_end
 from ops.model import BACK, Rollout, Strategy
 from ops.place import Place
+from ops.preflight import tag_of
 from ops.rollout import START, Done, Phase, State, advance, recover
 from ops.run import STOP, Run, prepare, say
 from ops.targets import ConflictError
@@ -47,10 +47,12 @@ def asker() -> tuple[str, str]:
     if "GITHUB_RUN_ID" in os.environ:
         run = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
         return os.environ["GITHUB_ACTOR"], run.format(**os.environ)
-    try:
-        return read("git", "config", "user.name"), socket.gethostname()
-    except FailedError:
-        return getuser(), socket.gethostname()
+    who = ""
+    with suppress(FailedError):
+        who = read("git", "config", "user.name")
+    with suppress(KeyError, OSError):  # in a container, a user may be a number and nothing else
+        who = who or getuser()
+    return who or f"user {os.getuid()}", socket.gethostname()
 
 
 def deploy(place: Place, version: str, *, hold: bool = False) -> Code:
@@ -58,7 +60,7 @@ def deploy(place: Place, version: str, *, hold: bool = False) -> Code:
     with locked(place, f"deploy {version}") as lock:
         if stuck := put_right(place, lock):
             return stuck
-        entry = new_entry(place, "deploy", version.removeprefix("v"), place.environment.plan())
+        entry = new_entry(place, "deploy", tag_of(version), place.environment.plan())
         return conclude(place, Run(place, lock, entry, hold=hold))
 
 
@@ -95,42 +97,47 @@ def abort(place: Place) -> Code:
     who, origin = asker()
     reason = f"aborted by {who} from {origin}"
     try:
-        with locked(place, "abort") as lock:
-            entry = unfinished(place)
-            if entry is None:
-                msg = f"nothing is under way on {place.name}: did you mean `inv rollback`?"
-                raise FailedError(msg)
-            state = recover(replace(entry.state, reason=reason))
-            if state.phase is Phase.HELD:
-                state = replace(state, phase=Phase.ABORTING)
-            code = conclude(place, Run(place, lock, entry), state)
-            return Code.DONE if code is Code.FAILED else code
+        return take_back(place, reason)
     except LockedError as error:
         say(f"{error} is at work, and is asked to go back")
-    return ask_to_stop(place, reason)
-
-
-def ask_to_stop(place: Place, reason: str) -> Code:
-    """Ask the run that holds the lock to go back, and wait until it has."""
-    store = place.target.store
     try:
-        store.write(STOP, reason, None)
+        place.target.store.write(STOP, reason, None)
     except ConflictError:
         say("somebody has asked it to already")
-    while (lease := holder(store)) and not lease.has_expired(datetime.now(UTC)):
-        time.sleep(1)
-    last = place.ledger.entries()[-1]
-    say(told(place, last))
-    return Code.DONE if last.phase is Phase.FAILED else Code.STUCK
+    wait_for_end(place.target.store)
+    last = place.ledger.entries()[-1:]
+    if not all(entry.is_over for entry in last):  # it was killed before, or holds at a stop
+        return take_back(place, reason)
+    for entry in last:
+        say(told(place, entry))
+    return Code.STUCK if live(last) else Code.DONE
+
+
+def take_back(place: Place, reason: str) -> Code:
+    """Give the traffic back where nobody is at work.
+
+    Raises:
+        LockedError: somebody is.
+        FailedError: nothing is under way.
+    """
+    with locked(place, "abort") as lock:
+        entry = unfinished(place)
+        if entry is None:
+            msg = f"nothing is under way on {place.name}: did you mean `inv rollback`?"
+            raise FailedError(msg)
+        state = recover(replace(entry.state, reason=reason))
+        if state.phase is Phase.HELD:
+            state = replace(state, phase=Phase.ABORTING)
+        code = conclude(place, Run(place, lock, entry), state)
+        return Code.DONE if code in (Code.FAILED, Code.REFUSED) else code
 
 
 def rehearse(place: Place, version: str) -> Code:
     """Print what a deployment would change and run, and change nothing."""
     entries = place.ledger.entries()
-    serving = ledger.live(entries)
+    serving = live(entries)
     previous = place.ledger.release(serving.release) if serving else None
-    place.target.check()
-    release, _ = prepare(place, version.removeprefix("v"), len(entries) + 1)
+    release, _ = prepare(place, tag_of(version), len(entries) + 1)
     print(place.target.difference(release) or "The manifest is the same.")
     rollout = Rollout(release, previous, place.environment.plan())
     place.target.begin(rollout)
@@ -195,7 +202,7 @@ def new_entry(
 ) -> Entry:
     """Return a new entry of the ledger; it is written down."""
     entries = place.ledger.entries()
-    serving = ledger.live(entries)
+    serving = live(entries)
     number = entries[-1].number + 1 if entries else 1
     who, origin = asker()
     entry = Entry(
@@ -284,4 +291,9 @@ def told(place: Place, entry: Entry) -> str:
 
 def version_before(place: Place, entry: Entry) -> str:
     """Return the version that served until an entry began; empty for none."""
-    return "" if entry.previous is None else place.ledger.release(entry.previous).version
+    if entry.previous is None:
+        return ""
+    try:
+        return place.ledger.release(entry.previous).version
+    except FailedError:  # what has become of an entry is told, though the target is out of reach
+        return f"release {entry.previous}"

@@ -57,7 +57,11 @@ class Report:
 
 
 def examine(
-    environment: Environment, url: str, instances: Sequence[Instance], serving: Entry | None
+    environment: Environment,
+    url: str,
+    instances: Sequence[Instance],
+    serving: Entry | None,
+    expected: str = "",
 ) -> Report:
     """Return how an environment is.
 
@@ -66,12 +70,13 @@ def examine(
         url: how it is reached: as its users do, or through `Target.reach`.
         instances: every copy that runs, or should.
         serving: the ledger's entry of what serves; None if nothing was ever deployed.
+        expected: the version that it has to say, where it was deployed by a tag like `main`.
     """
     rows = [_probe(url, path) for path in ("/livez", "/readyz", "/health")]
     rows.append(_times(environment, url))
     if url.startswith("https://"):
         rows.append(certificate(url))
-    return Report([*rows, copies(environment, instances), *_version(url, serving)])
+    return Report([*rows, copies(environment, instances), *_version(url, serving, expected)])
 
 
 def _probe(url: str, path: str) -> Row:
@@ -131,14 +136,14 @@ def copies(environment: Environment, instances: Sequence[Instance]) -> Row:
     return Row("instances", level, f"{detail}, {beside} beside" if beside else detail)
 
 
-def _version(url: str, serving: Entry | None) -> list[Row]:
+def _version(url: str, serving: Entry | None, expected: str) -> list[Row]:
     served, trouble = version_at(url)
     if serving is None:
         return [
             Row("version", Level.FAIL if trouble else Level.OK, trouble or served),
             Row("deployed", Level.WARN, "nothing is recorded"),
         ]
-    trouble = trouble or mismatch(served, serving.version)
+    trouble = trouble or mismatch(served, expected or serving.version)
     when = f"{serving.ended or serving.began:%Y-%m-%d %H:%M %Z}".strip()
     by = f"release {serving.release}, {serving.action} of {when} by {serving.who}"
     return [

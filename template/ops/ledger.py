@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -69,7 +69,6 @@ class Entry:
 ENTRY = TypeAdapter(Entry)
 ENTRIES = TypeAdapter(list[Entry])
 RELEASE = TypeAdapter(Release)
-Kind = TypeVar("Kind")
 
 
 class Ledger:
@@ -86,7 +85,7 @@ class Ledger:
         """Return all of them, the oldest first."""
         found = []
         for name, document in self._store.read_all("entry-").items():
-            entry = _parsed(ENTRY, name, document)
+            entry: Entry = _parsed(ENTRY, name, document)
             self._kept[entry.number] = Kept(self._store, name, document.revision)
             found.append(entry)
         return found
@@ -120,7 +119,8 @@ class Ledger:
         if document is None:
             msg = f"release {number} is not kept: the newest {RELEASES} are. Deploy it anew"
             raise FailedError(msg)
-        return _parsed(RELEASE, name, document)
+        release: Release = _parsed(RELEASE, name, document)
+        return release
 
     def rollout(self, entry: Entry) -> Rollout:
         """Return what a target needs to go on with an entry."""
@@ -129,7 +129,7 @@ class Ledger:
         return Rollout(release, previous, entry.strategy, entry.state.stop)
 
 
-def _parsed(kind: TypeAdapter[Kind], name: str, document: Document) -> Kind:
+def _parsed(kind: TypeAdapter[Any], name: str, document: Document) -> Any:
     try:
         return kind.validate_json(document.text)
     except ValueError:

@@ -163,6 +163,17 @@ def holder(store: Store) -> Lease | None:
     return Lease.parse(held.text) if held else None
 
 
+def wait_for_end(store: Store) -> None:
+    """Return once who holds the lock has given it back, or lets it expire, by the clock here."""
+    seen, since = holder(store), uptime()
+    while (now := holder(store)) and seen and now.token == seen.token:
+        if now != seen:
+            seen, since = now, uptime()
+        elif uptime() - since > now.seconds:
+            return
+        time.sleep(1)
+
+
 def unlock(store: Store) -> Lease | None:
     """Take the lock away from whoever holds it; return who that was."""
     held = store.read(NAME)

@@ -70,7 +70,12 @@ class Release:
     manifest: str
     """What the target applies, with references to secrets and none of their values."""
     says: str = ""
-    """The version that the image says it is, which a tag like `main` does not tell."""
+    """The version that the image says it is, which a tag like `main` or `1.2` does not tell."""
+
+    @property
+    def serves(self) -> str:
+        """The version that its instances have to say."""
+        return self.says or self.version
 
 
 @dataclass(frozen=True)

@@ -27,14 +27,18 @@ class Image:
     """The time of the commit, which the image has as its own."""
 
 
+def tag_of(version: str) -> str:
+    """Return what an image is tagged with: of `v1.2.3`, which is git's tag, `1.2.3`."""
+    return re.sub(r"^v(?=\d)", "", version)
+
+
 def find(version: str) -> Image:
     """Return the image that was published under a version, or any other of its tags.
 
     Raises:
         FailedError: there is none.
     """
-    tag = re.sub(r"^v(?=\d)", "", version)
-    name = f"{project()['tool']['image']['name']}:{tag}"
+    name = f"{project()['tool']['image']['name']}:{tag_of(version)}"
     try:
         image = pinned(name)
         shown = read("docker", "buildx", "imagetools", "inspect", "--format={{json .Image}}", image)

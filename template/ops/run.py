@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event as Flag
@@ -32,15 +32,23 @@ INSISTENT = (Phase.FINISHING, Phase.ABORTING, Phase.RESTORING)
 def say(text: str) -> None:
     """Tell a change, in one line with its time; what a terminal shows meanwhile goes."""
     clear = "\r\033[K" if sys.stdout.isatty() else ""
-    print(f"{clear}{datetime.now(UTC):%H:%M:%S}  {text}", flush=True)
+    _show(f"{clear}{datetime.now(UTC):%H:%M:%S}  {text}\n")
+
+
+def _show(text: str) -> None:
+    with suppress(OSError):  # that nobody listens any more is no reason to stop half-way
+        print(text, end="", flush=True)
 
 
 def prepare(place: Place, version: str, number: int) -> tuple[Release, preflight.Image]:
     """Return the release of a version, checked, as it would be recorded under a number.
 
     Raises:
-        FailedError: there is no such image, or it may not be deployed.
+        FailedError: the target or the gates cannot be asked, there is no such image, or it may not
+            be deployed.
     """
+    place.target.check()
+    gate.check(place.environment)
     image = preflight.find(version)
     say(f"{image.name}\n{preflight.verify_origin(image)}")
     preflight.refuse_findings(image)
@@ -94,9 +102,7 @@ class Run:
         before = self.entry
         over = state.phase in ENDED
         self.entry = replace(before, state=state, ended=datetime.now(UTC) if over else None)
-        try:
-            self.place.ledger.update(self.entry)
-        except FailedError as error:
+        if error := self._unwritten(patience=PATIENCE if over else 0):
             if state.phase not in (*INSISTENT[1:], Phase.REFUSED, Phase.FAILED, Phase.STUCK):
                 self.entry = before
                 trouble = Trouble(f"the ledger cannot be written: {error}")
@@ -115,6 +121,19 @@ class Run:
             towards = f" to {share} % of the traffic" if state.phase is Phase.PROMOTING else ""
             why = f": {state.reason}" if state.phase is Phase.ABORTING else ""
             say(f"{state.phase}{towards}{why}")
+
+    def _unwritten(self, patience: float) -> str:
+        """Write the entry down; return why not, after so many seconds. What has ended can wait."""
+        end = time.monotonic() + patience
+        while True:
+            try:
+                self.place.ledger.update(self.entry)
+            except FailedError as error:
+                if time.monotonic() >= end:
+                    return str(error)
+                time.sleep(POLL)
+            else:
+                return ""
 
     def _event(self, state: State) -> Event | None:
         going_back = state.phase in (Phase.ABORTING, Phase.RESTORING)
@@ -171,21 +190,20 @@ class Run:
     def _prepare(self) -> None:
         """Make sure of everything that can be known before anything is touched."""
         place, entry = self.place, self.entry
-        place.target.check()
         if entry.action == "rollback":
-            return
-        gate.check(place.environment)
-        release, image = prepare(place, entry.version, entry.number)
-        place.ledger.keep(release, entry.previous)
-        self.entry = replace(
-            entry, image=image.name, commit=image.commit, committed=image.committed
-        )
+            place.target.check()
+        else:
+            release, image = prepare(place, entry.version, entry.number)
+            place.ledger.keep(release, entry.previous)
+            self.entry = replace(
+                entry, image=image.name, commit=image.commit, committed=image.committed
+            )
+        self._rollout = place.ledger.rollout(self.entry)  # which may not be kept any more
 
     def _smoke(self, rollout: Rollout) -> Event:
         environment = self.place.environment
         with self.place.target.reach(rollout) as url:
-            release = rollout.release
-            found = gate.smoke(environment, url, release.says or release.version)
+            found = gate.smoke(environment, url, rollout.release.serves)
             self._tell(str(found))
             if found.event == Done() and environment.integration:
                 found = gate.integration(environment, url)
@@ -226,7 +244,7 @@ class Run:
             if not sys.stdout.isatty():
                 say(f"  {text}")
         if sys.stdout.isatty():
-            print(f"\r\033[K          {text[:100]}", end="", flush=True)
+            _show(f"\r\033[K          {text[:100]}")
 
     @contextmanager
     def _heeding_signals(self) -> Iterator[None]:
@@ -235,9 +253,14 @@ class Run:
         def heed(number: int, _frame: FrameType | None) -> None:
             self._signal = signal.Signals(number).name
             self._wake.set()
-            signal.signal(number, signal.SIG_DFL)
+            # A terminal that is closed may say so twice.
+            hung_up = number == signal.SIGHUP
+            signal.signal(number, signal.SIG_IGN if hung_up else signal.SIG_DFL)
 
-        kept = {each: signal.signal(each, heed) for each in (signal.SIGINT, signal.SIGTERM)}
+        heeded = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+            heeded.append(signal.SIGHUP)
+        kept = {each: signal.signal(each, heed) for each in heeded}
         try:
             yield
         finally:

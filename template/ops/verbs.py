@@ -117,8 +117,9 @@ def examine(environment: str) -> None:
     with answering():
         place = Place.open(environment)
         instances, serving = place.target.instances(), ledger.live(place.ledger.entries())
+        expected = place.ledger.release(serving.release).serves if serving else ""
         with place.target.reach() as url:
-            report = health.examine(place.environment, url, instances, serving)
+            report = health.examine(place.environment, url, instances, serving, expected)
     print(report)
     end(0 if report.healthy else Code.FAILED)
 

@@ -1,5 +1,6 @@
 """The report on the health of an environment: what a person pastes, and what a machine goes by."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_a_healthy_environment_is_a_table_to_paste() -> None:
     assert level(report, "version") == (Level.OK, "1.2.3")
     told = level(report, "deployed")[1]
     assert told.startswith("1.2.3, release 7, deploy of 2026-06-30 11:02 UTC by kim from https://")
+
+
+def test_a_tag_that_moves_is_no_version_to_expect() -> None:
+    """What `inv deploy --version 1.2` deployed says that it is 1.2.3."""
+    serving = replace(SERVING, version="1.2")
+    with Service() as service:
+        report = examine(WHERE, service.url, PAIR, serving, expected="1.2.3")
+        wrong = examine(WHERE, service.url, PAIR, serving, expected="1.2.4")
+    assert level(report, "version") == (Level.OK, "1.2.3")
+    assert level(wrong, "version") == (Level.FAIL, "1.2.3 answers, 1.2.4 should")
 
 
 def test_what_is_ill_is_named_and_fails() -> None:

@@ -1,6 +1,6 @@
 """A store that is really there, and a connection to it that breaks after what was sent arrived."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ops.targets import Document, Store
@@ -9,11 +9,13 @@ from pipeline.shell import FailedError
 
 @dataclass
 class Unsure:
-    """`ops.targets.Store`; the next write is carried out and not confirmed, if so wanted."""
+    """`ops.targets.Store`, with what may go wrong on the way to it."""
 
     store: Store
     trouble: str = ""
     """What the next write ends with, once it is carried out."""
+    away: Callable[[str], bool] = lambda _: False
+    """Whether nothing arrives of a write of some text."""
 
     def read(self, name: str) -> Document | None:
         return self.store.read(name)
@@ -22,6 +24,9 @@ class Unsure:
         return self.store.read_all(prefix)
 
     def write(self, name: str, text: str, revision: str | None) -> str:
+        if self.away(text):
+            msg = "the target is away"
+            raise FailedError(msg)
         new = self.store.write(name, text, revision)
         if self.trouble:
             trouble, self.trouble = self.trouble, ""
