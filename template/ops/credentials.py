@@ -33,6 +33,19 @@ def found() -> Mapping[str, str]:
     return more
 
 
+def bearer(variable: str) -> dict[str, str]:
+    """Return the header that shows the token in an environment variable; none where it is not set.
+
+    Raises:
+        FailedError: what it holds is no token, and would be told with whatever went wrong with it.
+    """
+    token = os.environ.get(variable, "").strip()
+    if not re.fullmatch("[!-~]*", token):
+        msg = f"{variable} is no token: it must be one word, of ASCII's letters, digits and signs"
+        raise FailedError(msg)
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def agent(key: str) -> Mapping[str, str]:
     """Start an agent that has a key, which then is in no file; return how ssh finds it."""
     said = read("ssh-agent", "-s")

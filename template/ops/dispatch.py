@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 from packaging.version import Version
 
+from ops.credentials import bearer
 from ops.model import Environment
 from pipeline.publish import is_overtaken
 from pipeline.shell import FailedError
@@ -38,12 +39,15 @@ def due(environments: Iterable[Environment], refs: Sequence[str], commit: str) -
         commit: what it was built from.
 
     Raises:
-        ValueError: a ref is none.
+        FailedError: a ref is none.
     """
+    try:
+        published = {ref: Ref.parse(ref, commit) for ref in refs}
+    except ValueError as error:
+        raise FailedError(str(error)) from None
     found = []
     for environment in environments:
-        for ref in refs:
-            parsed = Ref.parse(ref, commit)
+        for ref, parsed in published.items():
             name = parsed.name
             if parsed.kind == "release":
                 name = "pre-releases" if Version(parsed.name).is_prerelease else "releases"
@@ -60,6 +64,10 @@ def start(wanted: Due) -> None:
     Raises:
         FailedError: it cannot be started, and why.
     """
+    for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN"):
+        if not os.environ.get(name):
+            msg = f"{name} is not set: it is in a workflow, which is where this runs"
+            raise FailedError(msg)
     api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     where = f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}/actions/workflows/{WORKFLOW}/dispatches"
     given = {"verb": "deploy", "environment": wanted.environment, "version": wanted.version}
@@ -67,7 +75,7 @@ def start(wanted: Due) -> None:
         answer = httpx.post(
             where,
             json={"ref": wanted.ref, "inputs": given},
-            headers={"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}"},
+            headers=bearer("GITHUB_TOKEN"),
             timeout=30,
         )
     except httpx.HTTPError as error:

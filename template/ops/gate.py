@@ -4,7 +4,6 @@ No data never passes. What decides is pure; what asks stands around it.
 """
 
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,11 +13,12 @@ from enum import StrEnum
 import httpx
 from packaging.version import InvalidVersion, Version
 
+from ops.credentials import bearer
 from ops.load import Load, reason, to_service
 from ops.model import Environment, Watch
 from ops.rollout import Done, Trouble
 from ops.shell import Shell
-from ops.traffic import Own, Prometheus, Seen, Source, counted
+from ops.traffic import VARIABLE, Own, Prometheus, Seen, Source, counted
 from pipeline.shell import FailedError
 
 SLOW = 0.01
@@ -59,7 +59,7 @@ def check(environment: Environment) -> None:
     """Find out that the gates of an environment can be asked at all.
 
     Raises:
-        FailedError: with a sentence for each thing that is missing.
+        FailedError: with a sentence for each thing that is missing, or a token is none.
     """
     place = f"deploy/environments.toml: {environment.name}"
     wrong = [
@@ -73,12 +73,13 @@ def check(environment: Environment) -> None:
         )
     if wrong:
         raise FailedError("\n".join(wrong))
+    bearer(VARIABLE)
 
 
 def missing_tokens(environment: Environment) -> Sequence[str]:
     """Return the environment variables that smoke requests need, and that are not set."""
     names = dict.fromkeys(request.token for request in environment.smoke if request.token)
-    return [name for name in names if not os.environ.get(name)]
+    return [name for name in names if not bearer(name)]
 
 
 def smoke(environment: Environment, url: str, version: str) -> Verdict:

@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import json
 import math
-import os
 import ssl
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any, Self
 import httpx
 from tabulate import tabulate
 
+from ops.credentials import bearer
 from ops.model import Request
 from pipeline.shell import FailedError
 
@@ -180,7 +180,7 @@ def arguments(request: Request) -> dict[str, Any]:
     """Return a request as httpx takes it.
 
     Raises:
-        FailedError: its token is in no environment variable.
+        FailedError: its token is in no environment variable, or is none.
     """
     headers = {"User-Agent": "ops"}
     if request.body:
@@ -189,10 +189,11 @@ def arguments(request: Request) -> dict[str, Any]:
             "Content-Type": "application/json",
         }
     if request.token:
-        if not os.environ.get(request.token):
+        shown = bearer(request.token)
+        if not shown:
             msg = f"{request.token} is not set: {request.method} {request.path} needs its token"
             raise FailedError(msg)
-        headers["Authorization"] = f"Bearer {os.environ[request.token]}"
+        headers |= shown
     content = request.body.encode() or None
     return {"method": request.method, "url": request.path, "content": content, "headers": headers}
 

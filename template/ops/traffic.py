@@ -1,7 +1,6 @@
 """What requests to a release come to: as Prometheus has it, or as who sends them sees it."""
 
 import math
-import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ops.credentials import bearer
 from ops.load import Load, options, reason
 from ops.model import Environment, Request, Watch
 
@@ -18,6 +18,8 @@ PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 """What the service does not count as traffic, so that none of it shows how it serves."""
 LOOKBACK = 300
 """Seconds for which Prometheus takes a sample to be the present."""
+VARIABLE = "PROMETHEUS_TOKEN"
+"""What holds the token that Prometheus wants, where it does."""
 RATE = 5.0
 """Requests a second that we send ourselves, at least: over minutes it tells 2 % from 1 %."""
 
@@ -99,9 +101,8 @@ class Prometheus:
     """There without traffic, too: it tells a service without any from a wrong selector."""
 
     def __init__(self, watch: Watch, release: int) -> None:
-        token = os.environ.get("PROMETHEUS_TOKEN")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(**options(watch.prometheus) | {"timeout": 5}, headers=headers)
+        shown = bearer(VARIABLE)
+        self._client = httpx.Client(**options(watch.prometheus) | {"timeout": 5}, headers=shown)
         self._watch = watch
         self._labels = watch.selector.replace("{release}", str(release))
         self._start: float | None = None

@@ -78,6 +78,25 @@ def test_a_key_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         credentials.found()
 
 
+@pytest.mark.parametrize("token", ["two\nlines", "a b", "s3cr\u00e9t"])
+def test_what_is_no_token_is_told_without_a_word_of_it(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOKE_TOKEN", token)
+    with pytest.raises(FailedError) as refusal:
+        credentials.bearer("SMOKE_TOKEN")
+    assert str(refusal.value).startswith("SMOKE_TOKEN is no token: it must be one word")
+    assert token not in str(refusal.value)
+
+
+def test_a_token_of_a_file_may_end_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the answer to each request would be an error that has the token in it."""
+    monkeypatch.setenv("SMOKE_TOKEN", "s3cret\n")
+    assert credentials.bearer("SMOKE_TOKEN") == {"Authorization": "Bearer s3cret"}
+    monkeypatch.delenv("SMOKE_TOKEN")
+    assert credentials.bearer("SMOKE_TOKEN") == {}
+
+
 def test_hosts_are_known_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = home / ".ssh/known_hosts"
     monkeypatch.setenv("SSH_KNOWN_HOSTS", "a ssh-ed25519 AAAA\n\n")
