@@ -93,6 +93,29 @@ def test_a_release_goes_beside_the_live_one_and_one_that_is_rolling_then_in_its_
     assert in_place.back(Rollout(TWO, ONE, ROLLING, 1)) == "green"
 
 
+def test_who_goes_back_does_not_take_where_the_live_one_was_tried_for_it() -> None:
+    tried_and_live = Seen({"blue": slot(1), "green": slot(1)}, "green", "green")
+    assert tried_and_live.back(Rollout(TWO, ONE, ROLLING)) == "green"
+
+
+def test_what_was_evicted_is_no_instance_any_more() -> None:
+    labels = {"slot": "blue", "release": "1"}
+    deployment = {
+        "kind": "Deployment",
+        "metadata": {"name": "notes-blue", "labels": labels},
+    }
+    pods = [
+        {
+            "kind": "Pod",
+            "metadata": {"name": f"pod-{phase}", "labels": labels},
+            "status": {"phase": phase, "reason": "Evicted"},
+        }
+        for phase in ("Running", "Failed", "Pending", "Succeeded")
+    ]
+    found = Seen.of([deployment, *pods], "notes").slots["blue"]
+    assert [each["metadata"]["name"] for each in found.own] == ["pod-Running", "pod-Pending"]
+
+
 def test_the_traffic_goes_where_the_stop_wants_it() -> None:
     both = Seen({"green": slot(1), "blue": slot(2)}, "green", "green")
     assert both.route_for(Rollout(TWO, ONE, CANARY, 0)) == "green"

@@ -93,7 +93,8 @@ class Seen:
     @classmethod
     def of(cls, items: Sequence[Object], name: str) -> "Seen":
         """Return what Deployments, Services and Pods with the label of that name tell."""
-        pods = [each for each in items if each["kind"] == "Pod"]
+        # What a node evicted stays to be read, and another has taken its place.
+        pods = [each for each in items if each["kind"] == "Pod" and not _is_over(each)]
         named = {(each["kind"], each["metadata"]["name"]): each for each in items}
         slots = {
             slot: Slot(found, [pod for pod in pods if _label(pod, "slot") == slot])
@@ -119,8 +120,9 @@ class Seen:
         return there or self.live or SLOTS[0]
 
     def _slot_of(self, release: Release) -> str | None:
-        found = (name for name, slot in self.slots.items() if slot.release == release.number)
-        return next(found, None)
+        """Return the slot of a release; one that was rolling was tried in the other, too."""
+        found = [name for name, slot in self.slots.items() if slot.release == release.number]
+        return self.live if self.live in found else next(iter(found), None)
 
     def stranger(self, rollout: Rollout) -> int:
         """Return the number of a release that serves, though this is called the first; or 0."""
@@ -229,6 +231,10 @@ def words(text: str) -> str:
 def _containers(pod: Object) -> Sequence[Object]:
     status = pod["status"]
     return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+
+
+def _is_over(pod: Object) -> bool:
+    return pod["status"].get("phase") in {"Failed", "Succeeded"}
 
 
 def _label(found: Object, name: str) -> str | None:
