@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +27,7 @@ DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 WHOLE = 100
 """All of the traffic, in per cent."""
 HALF = 50
+LAST_PORT = 65_535
 
 
 class Kind(StrEnum):
@@ -198,6 +201,19 @@ class Kubernetes(Table):
     `kubectl port-forward` is the way. Never where a network of yours has such addresses, too."""
 
 
+def _listenable(publish: str) -> str:
+    host, colon, port = publish.rpartition(":")
+    try:
+        if host or colon:
+            ip_address(host.removeprefix("[").removesuffix("]"))
+        if not re.fullmatch(r"[1-9]\d{0,4}", port) or int(port) > LAST_PORT:
+            raise ValueError(port)
+    except ValueError:
+        msg = f"must be an address and port, like 127.0.0.1:8080 (got {publish!r:.60})"
+        raise ValueError(msg) from None
+    return publish
+
+
 class Compose(Table):
     """An engine on a host."""
 
@@ -210,7 +226,8 @@ class Compose(Table):
     ] = ""
     publish: Annotated[
         str,
-        Field(pattern=r"^(\S+:)?\d{1,5}$", description="an address and port, like 127.0.0.1:8080"),
+        Field(description="an address and port, like 127.0.0.1:8080"),
+        AfterValidator(_listenable),
     ] = "127.0.0.1:8080"
     """Where the proxy listens, on the host."""
     directory: HostPath = ""
@@ -287,6 +304,14 @@ class Environment(Table):
         None, validate_default=True
     )
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where its ledger is, as two environments that share one would have it."""
+        if self.kubernetes:
+            return self.kubernetes.context, self.kubernetes.namespace
+        directory = self.compose.directory if self.compose else ""
+        return (self.compose.host if self.compose else "", directory or self.name)
+
     def plan(self) -> Strategy:
         """Return the stops of a deployment here."""
         kind = Kind(self.strategy)
@@ -327,6 +352,12 @@ def read_environments(path: Path = ENVIRONMENTS) -> Mapping[str, Environment]:
             found[name] = Environment.model_validate({"name": name, **table})
         except ValidationError as error:
             wrong += [f"{path}: {sentence}" for sentence in _sentences(name, error)]
+    wrong += [
+        f"{path}: {second.name} is at the same place as {first.name}: "
+        "each would take what the other deployed for its own"
+        for first, second in combinations(found.values(), 2)
+        if first.place == second.place
+    ]
     if not found and not wrong:
         wrong.append(f"{path}: there is no environment in it: write a table like [staging]")
     if wrong:

@@ -71,6 +71,24 @@ WRONG = {
             "machine (got 'deploy@host')"
         )
     ],
+    f'{COMPOSE}compose = {{ publish = "localhost:8080" }}\n': [
+        (
+            "staging.compose.publish must be an address and port, like 127.0.0.1:8080 "
+            "(got 'localhost:8080')"
+        )
+    ],
+    f'{COMPOSE}compose = {{ publish = "[::1]:65536" }}\n': [
+        (
+            "staging.compose.publish must be an address and port, like 127.0.0.1:8080 "
+            "(got '[::1]:65536')"
+        )
+    ],
+    KUBERNETES.format("") + KUBERNETES.format("").replace("staging", "production"): [
+        (
+            "production is at the same place as staging: each would take what the other deployed "
+            "for its own"
+        )
+    ],
     f'{COMPOSE}compose = {{ secrets = ".env" }}\n': [
         "staging.compose.secrets must be an absolute path on the host, like /srv/notes (got '.env')"
     ],
