@@ -176,9 +176,8 @@ def wait_for_end(store: Store) -> None:
 
 def unlock(store: Store) -> Lease | None:
     """Take the lock away from whoever holds it; return who that was."""
-    held = store.read(NAME)
-    if held is None:
-        return None
-    with suppress(ConflictError):
-        store.delete(NAME, held.revision)
-    return Lease.parse(held.text)
+    while held := store.read(NAME):
+        with suppress(ConflictError):  # it was renewed meanwhile
+            store.delete(NAME, held.revision)
+            return Lease.parse(held.text)
+    return None

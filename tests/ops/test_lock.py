@@ -177,6 +177,24 @@ def test_one_who_lost_it_is_told_before_touching_anything(store: Files) -> None:
     assert unlock(store) is None
 
 
+def test_a_lock_that_is_just_being_renewed_is_taken_away_too(
+    store: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lock(store) as held:
+        delete, renewals = Files.delete, [held._renew]
+
+        def renewed_before(files: Files, name: str, revision: str) -> None:
+            if renewals:
+                renewals.pop()()
+            delete(files, name, revision)
+
+        monkeypatch.setattr(Files, "delete", renewed_before)
+        taken = unlock(store)
+        assert taken
+        assert taken.who == "Ada"
+        assert holder(store) is None
+
+
 def test_one_who_cannot_renew_it_stops_in_time(store: Files) -> None:
     with lock(store, seconds=1) as held:
         Path(store.folder).rename(f"{store.folder}.away")
