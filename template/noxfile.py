@@ -206,30 +206,31 @@ def publish(session: nox.Session) -> None:
 
 
 if Path("ops").is_dir():  # not every project deploys what it publishes
+    # One who is interrupted goes back, which takes longer than the moment that nox gives.
 
     @nox.session(python=PYTHONS[-1])
     def deploy(session: nox.Session) -> None:
         """Deploy a release: `-- staging --version 1.2.3`; see `uv run inv --help deploy`."""
         sync(session, "--group=deploy")
-        session.run("inv", "deploy", *session.posargs)
+        session.run("inv", "deploy", *session.posargs, interrupt_timeout=None)
 
     @nox.session(python=PYTHONS[-1])
     def rollback(session: nox.Session) -> None:
         """Serve an earlier release again: `-- staging`; see `uv run inv --help rollback`."""
         sync(session, "--group=deploy")
-        session.run("inv", "rollback", *session.posargs)
+        session.run("inv", "rollback", *session.posargs, interrupt_timeout=None)
 
     @nox.session(python=PYTHONS[-1])
     def promote(session: nox.Session) -> None:
         """Let a release that is held go on: `-- staging`; see `uv run inv --help promote`."""
         sync(session, "--group=deploy")
-        session.run("inv", "promote", *session.posargs)
+        session.run("inv", "promote", *session.posargs, interrupt_timeout=None)
 
     @nox.session(python=PYTHONS[-1])
     def abort(session: nox.Session) -> None:
         """Take back a deployment that is under way or held: `-- staging`."""
         sync(session, "--group=deploy")
-        session.run("inv", "abort", *session.posargs)
+        session.run("inv", "abort", *session.posargs, interrupt_timeout=None)
 
     @nox.session(python=PYTHONS[-1])
     def dispatch(session: nox.Session) -> None:

@@ -128,10 +128,14 @@ class Deployer:
         return [(e["action"], e["version"], e["state"]["phase"]) for e in self.history()]
 
     @contextmanager
-    def started(self, verb: str, *arguments: str, **variables: str) -> Iterator["Running"]:
+    def started(
+        self, verb: str, *arguments: str, by_nox: bool = False, **variables: str
+    ) -> Iterator["Running"]:
         """Run a task beside; whatever is left of it at the end is killed."""
+        tools = self.project.path / ".venv/bin"
+        command = [str(tools / "nox"), "-s", verb, "--"] if by_nox else [str(tools / "inv"), verb]
         process = subprocess.Popen(
-            [self.project.path / ".venv/bin/inv", verb, self.name, *arguments],
+            [*command, self.name, *arguments],
             cwd=self.project.path,
             env={**self.project.environment, **variables},
             stdin=subprocess.DEVNULL,

@@ -138,9 +138,14 @@ def test_one_works_at_a_time_and_can_be_asked_to_stop(make_deployer: MakeDeploye
             done = running.ended()
             assert done.status == 1, done.out
             assert "1.0.0 serves: stopped by SIGTERM" in done.out
+        with deployer.started("deploy", "--version", "2.0.0", by_nox=True) as running:
+            running.wait_for("watching")
+            os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does for Ctrl-C
+            done = running.ended()
+            assert "1.0.0 serves: stopped by SIGINT" in done.out
         assert deployer.served() == "1.0.0"
         assert not users.lost
-    assert deployer.outcomes()[1:] == [("deploy", "2.0.0", "failed")] * 2
+    assert deployer.outcomes()[1:] == [("deploy", "2.0.0", "failed")] * 3
 
 
 def test_one_whose_lock_was_taken_touches_nothing_any_more(make_deployer: MakeDeployer) -> None:
@@ -317,9 +322,11 @@ def test_so_does_one_on_a_cluster(
     deployer = make_deployer("kubernetes", strategy=strategy)
     deployer.must_deploy("1.0.0")
     before = deployer.must("status")
-    out = deployer.must("deploy", "--version", "2.0.0", "--dry-run")
+    taste = {"KUBECTL_EXTERNAL_DIFF": "diff --brief"}
+    out = deployer.must("deploy", "--version", "2.0.0", "--dry-run", **taste)
     assert deployer.must("status") == before
     assert deployer.served() == "1.0.0"
+    assert re.search(r"^-.*image: \S+@sha256:", out, re.MULTILINE)
     commands = [line for line in out.splitlines() if line.startswith("$ kubectl ")]
     words = [re.search(r" (apply|patch|scale|delete)\b(?:.*--replicas=(\d))?", c) for c in commands]
     assert [" ".join(filter(None, word.groups())) for word in words if word] == expected

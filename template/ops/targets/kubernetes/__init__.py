@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -137,8 +137,10 @@ class Kubernetes:
         """Return how what would be applied differs from what serves, as `diff -u` does."""
         seen = self._look()
         objects, _ = self._in_slot(release, seen.live or SLOTS[0], self.environment.replicas)
+        # What a person has in place of `diff` may not tell what is looked for.
+        shell = replace(self.shell, env={**self.shell.env, "KUBECTL_EXTERNAL_DIFF": "diff -u -N"})
         try:
-            return self.shell.read(*self.kubectl, "diff", "--filename=-", stdin=listed(objects))
+            return shell.read(*self.kubectl, "diff", "--filename=-", stdin=listed(objects))
         except FailedError as error:
             if not re.search("^diff ", error.said, re.MULTILINE):
                 raise
