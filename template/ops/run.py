@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -143,7 +144,10 @@ class Run:
         deadline = self.place.environment.deadline
         try:
             event = self._act(state)
-        except FailedError as error:
+        except Exception as error:  # noqa: BLE001  # of whatever kind: nobody is left half-way
+            if not isinstance(error, FailedError):
+                traceback.print_exc()
+                error = FailedError(f"unexpected: {error!r}")
             looking = state.phase in (Phase.SETTLING, Phase.WATCHING)
             patience = PATIENCE if looking else deadline
             if not looking and not going_back and state.phase is not Phase.FINISHING:

@@ -144,6 +144,18 @@ def test_a_terminal_that_is_closed_is_a_reason_to_go_back(
     assert desk.target.told == ["begin", "abort"]
 
 
+def test_what_nobody_thought_of_is_a_reason_to_go_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an answer of the target that makes no sense."""
+    answer: dict[str, str] = {}
+    monkeypatch.setattr(desk.target, "promote", lambda _: answer["status"])
+    assert deployment.rollback(desk.place, "") is Code.FAILED
+    assert desk.last.reason == "unexpected: KeyError('status')"
+    assert desk.target.told == ["begin", "abort"]
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_an_outcome_is_recorded_though_the_target_was_away_for_a_moment(desk: Desk) -> None:
     refused: list[str] = []
 

@@ -41,6 +41,8 @@ class Ways:
     _since: float = -FRESH
     _turn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _starting: threading.Lock = field(default_factory=threading.Lock)
+    _closed: bool = False
 
     def connect(self) -> socket.socket:
         """Return a connection to the pod whose turn it is, or the next that can be reached.
@@ -64,9 +66,7 @@ class Ways:
             return self._known[name], self.port
         if name not in self._open or self._open[name][0].poll() is not None:
             what = (f"--address={LOCAL}", f"pod/{name}", f":{self.port}")
-            process = self.stack.enter_context(
-                self.shell.started(*self.kubectl, "port-forward", *what)
-            )
+            process = self._start("port-forward", *what)
             line = process.stdout.readline() if process.stdout else ""
             found = re.search(rf"{LOCAL}:(\d+) ->", line)
             if not found:
@@ -76,6 +76,17 @@ class Ways:
             # Read on, or it stops when nobody does.
             threading.Thread(target=self._listen, args=(process,), daemon=True).start()
         return LOCAL, self._open[name][1]
+
+    def _start(self, *command: str) -> Popen[str]:
+        with self._starting:
+            if self._closed:  # nobody would end it
+                raise OSError
+            return self.stack.enter_context(self.shell.started(*self.kubectl, *command))
+
+    def close(self) -> None:
+        """Open no other way; those that are there end with the stack."""
+        with self._starting:
+            self._closed = True
 
     def _listen(self, process: Popen[str]) -> None:
         with suppress(ValueError):  # it is closed
@@ -98,14 +109,20 @@ def reached(
         threading.Thread(target=_accept, args=(door, ways), daemon=True).start()
         url = f"http://{LOCAL}:{door.getsockname()[1]}"
         try:
-            httpx.get(f"{url}/livez", timeout=10, trust_env=False)
-        except httpx.HTTPError as error:
-            msg = f"no instance answers: {' / '.join(ways.said) or error}"
-            raise FailedError(msg) from None
-        try:
+            _try(url, ways)
             yield url
         finally:
-            door.shutdown(socket.SHUT_RDWR)
+            ways.close()
+            with suppress(OSError):  # on a Mac, what listens is not connected
+                door.shutdown(socket.SHUT_RDWR)
+
+
+def _try(url: str, ways: Ways) -> None:
+    try:
+        httpx.get(f"{url}/livez", timeout=10, trust_env=False)
+    except httpx.HTTPError as error:
+        msg = f"no instance answers: {' / '.join(ways.said) or error}"
+        raise FailedError(msg) from None
 
 
 def _accept(door: socket.socket, ways: Ways) -> None:
