@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from ops.ledger import Entry
 from ops.rollout import ENDED, Phase
+from pipeline.shell import FailedError
 
 DAY = timedelta(days=1)
 COUNTED = ENDED - {Phase.REFUSED}
@@ -68,7 +69,13 @@ def figures(entries: Iterable[Entry], now: datetime, days: int = 30) -> Figures:
         entries: all that the ledger has of one environment, in the order of their numbers.
         now: with a time zone.
         days: how many.
+
+    Raises:
+        FailedError: they are none.
     """
+    if days < 1:
+        msg = f"days must be at least 1 (got {days})"
+        raise FailedError(msg)
     entries = [each for each in entries if each.phase in COUNTED and each.ended]
     recent = [each for each in entries if each.ended and each.ended >= now - days * DAY]
     deployments = [each for each in recent if each.action == "deploy"]

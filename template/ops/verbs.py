@@ -1,10 +1,12 @@
 """What the tasks do: each opens an environment, and ends with a code and at most one sentence."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import TextIOWrapper
 
 from invoke.exceptions import Exit
 
@@ -21,8 +23,12 @@ from pipeline.shell import FailedError
 @contextmanager
 def answering() -> Iterator[None]:
     """End the process with one sentence and the right code, whatever goes wrong."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a word that its encoding lacks stops nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
+    except BrokenPipeError:  # who reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except LockedError as error:
         raise Exit(f"locked: {error}", code=Code.LOCKED) from None
     except LostError as error:
@@ -48,7 +54,11 @@ def confirm(place: Place, doing: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         msg = f"{place.name} asks for confirmation, and there is no terminal to ask at: --yes"
         raise FailedError(msg)
-    if input(f"About to {doing}. Type {place.name} to go on: ").strip() != place.name:
+    try:
+        answer = input(f"About to {doing}. Type {place.name} to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != place.name:
         msg = "not confirmed, so nothing was touched"
         raise FailedError(msg)
 

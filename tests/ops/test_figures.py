@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ops.figures import Figures, duration, figures
 from ops.ledger import Entry
 from ops.model import Kind, Strategy
 from ops.rollout import ENDED, Phase, State
+from pipeline.shell import FailedError
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
@@ -140,3 +142,8 @@ def test_whatever_happened_the_figures_are_possible(
 def test_durations_are_said_as_people_do() -> None:
     said = [duration(seconds) for seconds in (0.4, 43, 119, 120, 7200, 86_400 * 3, None)]
     assert said == ["0 s", "43 s", "119 s", "2.0 min", "2.0 h", "3.0 days", "no data"]
+
+
+def test_over_no_days_there_is_nothing_to_tell() -> None:
+    with pytest.raises(FailedError, match=r"days must be at least 1 \(got 0\)"):
+        figures([], NOW, 0)

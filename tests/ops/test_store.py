@@ -1,6 +1,7 @@
 """Documents on a host: whoever writes at once, is killed, or has no room, none is lost or torn."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from ops.shell import Shell
 from ops.targets import ConflictError, Document
 from ops.targets.compose.host import Files, Host
+from pipeline.shell import FailedError
 
 from tests.needed import need
 
@@ -135,3 +137,13 @@ print(store.write("ledger", "shorter", revision) != revision)
         "short True ['ledger']",
         "True",
     ]
+
+
+def test_a_host_without_flock_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a Mac is one, which is no place to deploy to."""
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "mkdir"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(FailedError, match="there is no flock"):
+        Files(Host(Shell()), str(tmp_path / "documents")).write("lock", "mine", None)

@@ -28,6 +28,7 @@ for each in "$2"$3; do
 done"""
 
 LOCKED = """set -eu; export LC_ALL=C; umask 077; mkdir -p "$1"; cd "$1"; exec 9>.lock
+command -v flock >&2 || { echo 'there is no flock: install util-linux' >&2; exit 1; }
 flock -w 10 9 || { echo 'somebody else has been writing for 10 s' >&2; exit 1; }
 now=$([ ! -e "$2" ] || sha256sum <"$2" | cut -d' ' -f1)
 [ "$now" = "$3" ] || { echo conflict; exit 0; }
