@@ -8,6 +8,9 @@ from typing import Protocol
 from ops.model import Instance, Progress, Release, Rollout
 from pipeline.shell import FailedError
 
+SLOTS = ("blue", "green")
+"""Where instances are: a release in one of them serves, and another is tried in the other."""
+
 
 class ConflictError(FailedError):
     """A document is not what it was thought to be."""

@@ -23,7 +23,7 @@ import yaml
 
 from ops.model import WHOLE, Compose, Environment, Instance, Kind, Progress, Release, Rollout
 from ops.shell import Shell
-from ops.targets import Store, Target
+from ops.targets import SLOTS, Store, Target
 from ops.targets.compose.containers import PROJECT, Container, of_release, parse, ready
 from ops.targets.compose.host import Files, Host
 from ops.targets.compose.traffic import SWITCH, Table
@@ -31,7 +31,6 @@ from pipeline.image import project
 from pipeline.shell import FailedError
 
 DEPLOY = Path("deploy/compose")
-SLOTS = ("blue", "green")
 LONG = 900.0
 """Seconds that a pull, or a stop with its grace, may take."""
 OLDEST = (2, 34)

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,12 +22,12 @@ import yaml
 from ops import model
 from ops.model import Environment, Instance, Kind, Progress, Release, Rollout
 from ops.shell import Shell
+from ops.targets import SLOTS
 from ops.targets.kubernetes.forward import reached
 from ops.targets.kubernetes.manifest import Object, identity, in_slot, listed, parsed, pick, task
 from ops.targets.kubernetes.rights import denied
 from ops.targets.kubernetes.seen import (
     LATE,
-    SLOTS,
     Seen,
     Slot,
     hopeless,
@@ -61,7 +61,7 @@ def connect(environment: Environment, shell: Shell) -> "Kubernetes":
     return Kubernetes(name, environment, environment.kubernetes, shell)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Kubernetes:
     """What `ops.targets.Target` asks for."""
 
@@ -70,10 +70,8 @@ class Kubernetes:
     environment: Environment
     place: model.Kubernetes
     shell: Shell
-    imagined: dict[str, Slot] = field(default_factory=dict)
-    """What a dry run's commands would have made of a slot."""
-    routed: list[str] = field(default_factory=list)
-    """Where they would have sent the traffic, and which slot they would have called live."""
+    imagined: Seen | None = None
+    """What a dry run's commands would have made of what there is."""
 
     @property
     def lasting(self) -> tuple[str, ...]:
@@ -201,8 +199,7 @@ class Kubernetes:
         seen = self._look()
         if rollout.previous:
             self._apply(rollout, rollout.previous, seen, seen.back(rollout))
-            if not self.shell.dry_run:
-                self.restored(rollout)
+            self.restored(rollout)
         elif not seen.stranger(rollout):
             shared = [
                 each for each in parsed(rollout.release.manifest) if each["kind"] != "Deployment"
@@ -318,11 +315,20 @@ class Kubernetes:
         raise FailedError(msg)
 
     def _look(self) -> Seen:
+        if self.imagined:
+            return self.imagined
         what, labels = "deployments,services,pods", f"--selector={NAME}={self.name}"
         found = self.shell.read(*self.kubectl, "get", what, labels, "--output=json")
-        seen = Seen.of(json.loads(found)["items"], self.name)
-        route, live = self.routed or (seen.route, seen.live)
-        return Seen({**seen.slots, **self.imagined}, live, route)
+        return Seen.of(json.loads(found)["items"], self.name)
+
+    def _imagine(
+        self, slots: Mapping[str, Slot], route: str | None = None, live: str | None = None
+    ) -> None:
+        """Have a dry run go on from what its commands would have come to."""
+        if self.shell.dry_run:
+            seen = self._look()
+            route = seen.route if route is None else route
+            self.imagined = Seen({**seen.slots, **slots}, live or seen.live, route)
 
     def _in_slot(self, release: Release, slot: str, replicas: int) -> tuple[list[Object], Object]:
         patience = self.environment.deadline * SOONER
@@ -339,9 +345,8 @@ class Kubernetes:
         service["spec"]["selector"] = self._selector(route)
         text = listed([*objects, service])
         self.shell.change(*self.kubectl, "apply", "--filename=-", stdin=text)
-        if self.shell.dry_run:
-            self.imagined[slot] = whole_slot(slot, release.number, replicas)
-            self.routed[:] = [route, annotations["live"]]
+        made = {slot: whole_slot(slot, release.number, replicas)}
+        self._imagine(made, route, annotations["live"])
 
     def _selector(self, route: str) -> dict[str, str]:
         slot = {"slot": route} if route else {}
@@ -353,17 +358,14 @@ class Kubernetes:
         kept = {"op": "replace", "path": "/metadata/annotations/live", "value": live}
         patch = ("--type=json", f"--patch={json.dumps([selector, kept])}")
         self.shell.change(*self.kubectl, "patch", "service", self.name, *patch)
-        if self.shell.dry_run:
-            self.routed[:] = [route, live]
+        self._imagine({}, route, live)
 
     def _scale(self, slot: str, replicas: int) -> None:
-        deployment = f"{self.name}-{slot}"
-        self.shell.change(
-            *self.kubectl, "scale", "deployment", deployment, f"--replicas={replicas}"
-        )
+        scale = ("scale", "deployment", f"{self.name}-{slot}", f"--replicas={replicas}")
+        self.shell.change(*self.kubectl, *scale)
         if self.shell.dry_run:
             number = self._look().slots[slot].release
-            self.imagined[slot] = whole_slot(slot, number, replicas)
+            self._imagine({slot: whole_slot(slot, number, replicas)})
 
     def _trouble(self, slot: Slot, *, strict: bool) -> str:
         """Return why waiting for a slot will not help, with what a pod complains of."""

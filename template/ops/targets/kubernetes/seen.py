@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.model import WHOLE, Kind, Release, Rollout
+from ops.targets import SLOTS
 
-SLOTS = ("blue", "green")
 NOWHERE = "none"
 """Where the traffic goes while a first release is tried: the slot that nobody is in."""
 SHARED = ""
