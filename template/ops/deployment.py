@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from getpass import getuser
 from pathlib import Path
-from typing import Literal
 
 from tabulate import tabulate
 
 from ops import notify
 from ops.ledger import Entry, live
 from ops.lock import Lock, LockedError, wait_for_end
-from ops.model import BACK, Rollout, Strategy
+from ops.model import BACK, Rollout
 from ops.place import Place
 from ops.preflight import tag_of
 from ops.rollout import START, Done, Phase, State, advance, recover
@@ -60,7 +59,7 @@ def deploy(place: Place, version: str, *, hold: bool = False) -> Code:
     with locked(place, f"deploy {version}") as lock:
         if stuck := put_right(place, lock):
             return stuck
-        entry = new_entry(place, "deploy", tag_of(version), place.environment.plan())
+        entry = new_entry(place, tag_of(version))
         return conclude(place, Run(place, lock, entry, hold=hold))
 
 
@@ -70,15 +69,8 @@ def rollback(place: Place, to: str) -> Code:
         if stuck := put_right(place, lock):
             return stuck
         chosen = earlier(place, to)
-        entry = new_entry(place, "rollback", chosen.version, BACK)
-        known = replace(
-            entry,
-            release=chosen.release,
-            image=chosen.image,
-            commit=chosen.commit,
-            committed=chosen.committed,
-        )
-        return conclude(place, Run(place, lock, known))
+        entry = new_entry(place, chosen.version, back_to=chosen)
+        return conclude(place, Run(place, lock, entry))
 
 
 def promote(place: Place, *, hold: bool = False) -> Code:
@@ -197,27 +189,25 @@ def put_right(place: Place, lock: Lock) -> Code | None:
     return code if code is Code.STUCK else None
 
 
-def new_entry(
-    place: Place, action: Literal["deploy", "rollback"], version: str, strategy: Strategy
-) -> Entry:
-    """Return a new entry of the ledger; it is written down."""
+def new_entry(place: Place, version: str, back_to: Entry | None = None) -> Entry:
+    """Return a new entry of the ledger, of a deployment or of a rollback; it is written down."""
     entries = place.ledger.entries()
     serving = live(entries)
     number = entries[-1].number + 1 if entries else 1
     who, origin = asker()
     entry = Entry(
         number=number,
-        action=action,
-        release=number,
+        action="rollback" if back_to else "deploy",
+        release=back_to.release if back_to else number,
         version=version,
-        image="",
-        commit="",
-        committed=None,
+        image=back_to.image if back_to else "",
+        commit=back_to.commit if back_to else "",
+        committed=back_to.committed if back_to else None,
         who=who,
         origin=origin,
         began=datetime.now(UTC),
         ended=None,
-        strategy=strategy,
+        strategy=BACK if back_to else place.environment.plan(),
         state=START,
         previous=serving.release if serving else None,
     )

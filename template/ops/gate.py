@@ -18,7 +18,7 @@ from ops.load import Load, reason, to_service
 from ops.model import Environment, Watch
 from ops.rollout import Done, Trouble
 from ops.shell import Shell
-from ops.traffic import VARIABLE, Own, Prometheus, Seen, Source, counted
+from ops.traffic import VARIABLE, Own, Prometheus, Seen, counted
 from pipeline.shell import FailedError
 
 SLOW = 0.01
@@ -181,7 +181,7 @@ class Watcher:
             url: straight to the release, where no Prometheus is named.
         """
         self._watch = environment.watch
-        self._source: Source = (
+        self._source = (
             Prometheus(self._watch, release) if self._watch.prometheus else Own(environment, url)
         )
         self._began = time.monotonic()

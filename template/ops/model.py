@@ -315,12 +315,7 @@ class Environment(Table):
     def plan(self) -> Strategy:
         """Return the stops of a deployment here."""
         kind = Kind(self.strategy)
-        stops = {
-            Kind.ROLLING: (0, WHOLE),
-            Kind.BLUE_GREEN: (0, WHOLE),
-            Kind.CANARY: (0, *self.canary, WHOLE),
-        }
-        return Strategy(kind, stops[kind])
+        return Strategy(kind, (0, *(self.canary if kind is Kind.CANARY else ()), WHOLE))
 
 
 BACK = Strategy(Kind.ROLLBACK, (0, WHOLE))

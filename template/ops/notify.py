@@ -40,20 +40,21 @@ def message(project: str, environment: str, entry: Entry, previous: str) -> Mess
         previous: the version that served until then; empty for none.
     """
     what = f"{project} {entry.version} on {environment}"
-    lines = [f"By {entry.who}, from {entry.origin}.", f"Before: {previous or 'nothing'}."]
-    if entry.phase is Phase.DEPLOYED:
-        took = duration((entry.ended - entry.began).total_seconds() if entry.ended else None)
-        back = f"serves again after {took} (rolled back)"
-        done = back if entry.action == "rollback" else f"deployed in {took}"
-        return Message(f"{what}: {done}", "\n".join(lines), "success")
-    if entry.phase is Phase.FAILED:
-        serves = f"{previous} serves" if previous else "nothing serves"
-        return Message(f"{what}: failed, {serves}", "\n".join([entry.reason, *lines]), "failure")
-    if entry.phase is Phase.REFUSED:
-        body = "\n".join([entry.reason, *lines])
-        return Message(f"{what}: refused, nothing was touched", body, "warning")
-    title = f"{what}: needs a person, nobody knows what serves"
-    return Message(title, "\n".join([entry.reason, *lines]), "failure")
+    about = f"By {entry.who}, from {entry.origin}.\nBefore: {previous or 'nothing'}."
+    why = f"{entry.reason}\n{about}"
+    match entry.phase:
+        case Phase.DEPLOYED:
+            took = duration(entry.seconds)
+            back = f"serves again after {took} (rolled back)"
+            done = back if entry.action == "rollback" else f"deployed in {took}"
+            return Message(f"{what}: {done}", about, "success")
+        case Phase.FAILED:
+            serves = f"{previous} serves" if previous else "nothing serves"
+            return Message(f"{what}: failed, {serves}", why, "failure")
+        case Phase.REFUSED:
+            return Message(f"{what}: refused, nothing was touched", why, "warning")
+        case _:
+            return Message(f"{what}: needs a person, nobody knows what serves", why, "failure")
 
 
 def addresses(text: str) -> list[str]:

@@ -137,10 +137,9 @@ class Run:
                 return ""
 
     def _event(self, state: State) -> Event | None:
-        going_back = state.phase in (Phase.ABORTING, Phase.RESTORING)
-        if not going_back and state.phase is not Phase.FINISHING and (asked := self._asked()):
+        insistent = state.phase in INSISTENT
+        if not insistent and (asked := self._asked()):
             return Trouble(asked)
-        elapsed = time.monotonic() - self._since
         deadline = self.place.environment.deadline
         try:
             event = self._act(state)
@@ -149,11 +148,9 @@ class Run:
                 traceback.print_exc()
                 error = FailedError(f"unexpected: {error!r}")
             looking = state.phase in (Phase.SETTLING, Phase.WATCHING)
-            patience = PATIENCE if looking else deadline
-            if not looking and not going_back and state.phase is not Phase.FINISHING:
-                return Trouble(str(error))
+            patience = deadline if insistent else min(PATIENCE, deadline) if looking else 0
             self._trouble_since = self._trouble_since or time.monotonic()
-            if time.monotonic() - self._trouble_since > min(patience, deadline):
+            if time.monotonic() - self._trouble_since >= patience:
                 return Trouble(str(error))
             self._tell(f"cannot look, and tries on: {error}")
             return None
@@ -161,7 +158,8 @@ class Run:
         if isinstance(event, Progress):
             self._tell(str(event))
             waiting = state.phase in (Phase.SETTLING, Phase.RESTORING)
-            if waiting and not event.settled and not event.failed and elapsed > deadline:
+            late = time.monotonic() - self._since > deadline
+            if waiting and late and not event.settled and not event.failed:
                 return Trouble(f"not {state.phase.split()[-1]} within {deadline:.0f} s: {event}")
         return event
 

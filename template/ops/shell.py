@@ -37,7 +37,7 @@ class Shell:
         if self.dry_run:
             print(f"$ {shlex.join(command)}")
             return ""
-        return shell.read(*command, env=self.env, stdin=stdin, seconds=seconds)
+        return self.read(*command, stdin=stdin, seconds=seconds)
 
     @contextmanager
     def started(self, *command: str) -> Iterator[subprocess.Popen[str]]:

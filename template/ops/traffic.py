@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -51,16 +51,6 @@ class Seen:
         return f"{self.requests:.0f} requests, {errors}, {self.slow:.0f} slow"
 
 
-class Source(Protocol):
-    """Where a watch sees what requests come to."""
-
-    def look(self, elapsed: float) -> Seen:
-        """Return what is known that many seconds after the beginning; it takes seconds at most."""
-
-    def close(self) -> None:
-        """Let go of everything, at once."""
-
-
 class Own:
     """Requests of our own, and what they come to for who sends them."""
 
@@ -71,7 +61,7 @@ class Own:
         self._load.start()
 
     def look(self, elapsed: float) -> Seen:
-        """Return what came, and what is late already."""
+        """Return what came until that many seconds after the beginning, and what is late."""
         answers, now = list(self._load.answers), time.monotonic()
         waiting = [now - sent for sent in list(self._load.waiting.values())]
         late = sum(seconds > self._watch.latency for seconds in waiting)
@@ -110,7 +100,7 @@ class Prometheus:
         self._counts = Counts()
 
     def look(self, elapsed: float) -> Seen:
-        """Return what its samples say; what goes wrong is in `trouble`, and may pass."""
+        """Return what its samples say; it takes seconds at most, and trouble may pass."""
         trouble = ""
         try:
             if self._start is None:  # in its clock, which need not be ours
