@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, Self
 
 import httpx
+from pydantic import ValidationError
 from tabulate import tabulate
 
 from ops.credentials import bearer
@@ -196,6 +197,19 @@ def arguments(request: Request) -> dict[str, Any]:
         headers |= shown
     content = request.body.encode() or None
     return {"method": request.method, "url": request.path, "content": content, "headers": headers}
+
+
+def asking(path: str) -> Request:
+    """Return a request for a path.
+
+    Raises:
+        FailedError: it is none.
+    """
+    try:
+        return Request(path=path)
+    except ValidationError:
+        msg = f"loadtest: path must be a path like /readyz (got {path!r})"
+        raise FailedError(msg) from None
 
 
 def trouble_of(request: Request, response: httpx.Response) -> str:

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from tabulate import tabulate
 
 from ops import ledger
+from ops.health import Report, examine
 from ops.ledger import ENTRIES
 from ops.lock import holder
 from ops.place import Place
+
+HEADS = ("number", "release", "version", "action", "outcome", "UTC", "took", "by", "from", "why")
 
 
 def status(place: Place) -> str:
@@ -58,16 +61,12 @@ def history(place: Place, number: int, *, as_json: bool) -> str:
         )
         for entry in reversed(entries)
     ]
-    heads = [
-        "number",
-        "release",
-        "version",
-        "action",
-        "outcome",
-        "UTC",
-        "took",
-        "by",
-        "from",
-        "why",
-    ]
-    return tabulate(rows, heads, "plain", maxcolwidths=[None] * 9 + [60])
+    return tabulate(rows, HEADS, "plain", maxcolwidths=[None] * 9 + [60])
+
+
+def health(place: Place) -> Report:
+    """Return how the environment is, asked for as its users reach it."""
+    instances, serving = place.target.instances(), ledger.live(place.ledger.entries())
+    expected = place.ledger.release(serving.release).serves if serving else ""
+    with place.target.reach() as url:
+        return examine(place.environment, url, instances, serving, expected)

@@ -6,7 +6,9 @@ nothing was touched, 3 when somebody else is at work, and 4 when a person has to
 What they need is loaded when they run, so that `inv --list` takes no time.
 """
 
+import json
 import sys
+from datetime import UTC, datetime
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -34,9 +36,15 @@ def deploy(
     yes: bool = False,
 ) -> None:
     """Bring a release to an environment: checked, watched, undone if it does not hold."""
-    from ops import verbs
+    from ops import deployment
+    from ops.verbs import confirm, end, opened
 
-    verbs.deploy(environment, version, dry_run=dry_run, hold=hold, yes=yes)
+    with opened(environment, dry_run=dry_run) as place:
+        if dry_run:
+            deployment.rehearse(place, version)
+            return
+        confirm(place, f"deploy {version} to {environment}", yes=yes)
+        end(deployment.deploy(place, version, hold=hold))
 
 
 @task(
@@ -48,65 +56,87 @@ def deploy(
 )
 def rollback(_: Context, environment: str, to: str = "", yes: bool = False) -> None:
     """Serve an earlier release again, from its recorded manifest."""
-    from ops import verbs
+    from ops import deployment
+    from ops.verbs import confirm, end, opened
 
-    verbs.rollback(environment, to, yes=yes)
+    with opened(environment) as place:
+        confirm(place, f"roll {environment} back{f' to {to}' if to else ''}", yes=yes)
+        end(deployment.rollback(place, to))
 
 
 @task(help={"environment": ENVIRONMENT, "hold": HOLD})
 def promote(_: Context, environment: str, hold: bool = False) -> None:
     """Let a release that is held go on."""
-    from ops import verbs
+    from ops import deployment
+    from ops.verbs import end, opened
 
-    verbs.promote(environment, hold=hold)
+    with opened(environment) as place:
+        end(deployment.promote(place, hold=hold))
 
 
 @task(help={"environment": ENVIRONMENT})
 def abort(_: Context, environment: str) -> None:
     """Take back a deployment that is under way, held or was interrupted."""
-    from ops import verbs
+    from ops import deployment
+    from ops.verbs import end, opened
 
-    verbs.abort(environment)
+    with opened(environment) as place:
+        end(deployment.abort(place))
 
 
 @task(help={"environment": ENVIRONMENT, "yes": YES})
 def unlock(_: Context, environment: str, yes: bool = False) -> None:
     """Take the lock from whoever holds it; who died loses it without that."""
-    from ops import verbs
+    from ops import lock
+    from ops.verbs import confirm, opened
 
-    verbs.unlock(environment, yes=yes)
+    with opened(environment) as place:
+        confirm(place, f"unlock {environment}", yes=yes)
+        lease = lock.unlock(place.target.store)
+        print(f"It was held by {lease}." if lease else "Nobody held it.")
 
 
 @task(help={"environment": ENVIRONMENT})
 def status(_: Context, environment: str) -> None:
     """Show what serves, what is under way, the lock, and every instance."""
-    from ops import verbs
+    from ops import overview
+    from ops.verbs import opened
 
-    verbs.status(environment)
+    with opened(environment) as place:
+        print(overview.status(place))
 
 
 @task(help={"environment": ENVIRONMENT, "number": "how many", "as-json": "for machines"})
 def history(_: Context, environment: str, number: int = 20, as_json: bool = False) -> None:
     """Show what was deployed: when, by whom, from where, with what outcome."""
-    from ops import verbs
+    from ops import overview
+    from ops.verbs import opened
 
-    verbs.history(environment, number, as_json=as_json)
+    with opened(environment) as place:
+        print(overview.history(place, number, as_json=as_json))
 
 
 @task(help={"environment": ENVIRONMENT, "days": "how far back", "as-json": "for machines"})
 def figures(_: Context, environment: str, days: int = 30, as_json: bool = False) -> None:
     """Show how often is deployed, how fast, how much of it fails, and for how long."""
-    from ops import verbs
+    from ops.figures import figures as measured
+    from ops.verbs import opened
 
-    verbs.delivery(environment, days, as_json=as_json)
+    with opened(environment) as place:
+        found = measured(place.ledger.entries(), datetime.now(UTC), days)
+        print(json.dumps(found.as_json()) if as_json else found)
 
 
 @task(help={"environment": ENVIRONMENT})
 def health(_: Context, environment: str) -> None:
     """Check end points, response times, certificate, replicas and version."""
-    from ops import verbs
+    from ops import overview
+    from ops.verbs import end, opened
 
-    verbs.examine(environment)
+    with opened(environment) as place:
+        report = overview.health(place)
+        print(report)
+        end(0 if report.healthy else 1)
 
 
 @task(
@@ -122,9 +152,11 @@ def logs(context: Context, environment: str, follow: bool = False, lines: int = 
         follows = " --follow" if follow else ""
         context.run(f"docker compose logs --tail={lines}{follows}", pty=sys.stdout.isatty())
         return
-    from ops import verbs
+    from ops.verbs import opened
 
-    verbs.logs(environment, lines, follow=follow)
+    with opened(environment) as place:
+        for line in place.target.logs(lines, follow=follow):
+            print(line, flush=True)
 
 
 @task(
@@ -149,22 +181,36 @@ def loadtest(  # noqa: PLR0913, PLR0917  # each is an option
     path: str = "/readyz",
 ) -> None:
     """Send requests, many at a time; fail if too many fail or are slow."""
-    from ops import verbs
+    from ops.load import asking
+    from ops.load import loadtest as load
+    from ops.verbs import end, opened
 
-    verbs.loadtest(
-        environment,
-        requests=requests,
-        concurrency=concurrency,
-        rate=rate,
-        error_rate=error_rate,
-        p95=p95,
-        path=path,
-    )
+    with opened(environment) as place, place.target.reach() as url:
+        result = load(
+            url,
+            requests,
+            concurrency,
+            rate or None,
+            request=asking(path),
+            error_rate=error_rate,
+            p95=p95,
+        )
+        print(result)
+        end(1 if result.breaches else 0)
 
 
 @task(help={"refs": "git's full names of what was published, with spaces between"})
 def dispatch(_: Context, refs: str) -> None:
     """Start deploy.yml for each environment that takes what was published."""
-    from ops import verbs
+    from ops import dispatch as published
+    from ops.model import read_environments
+    from ops.verbs import answering
+    from pipeline.image import source
 
-    verbs.start(refs)
+    with answering():
+        wanted = published.due(read_environments().values(), refs.split(), source().commit)
+        for each in wanted:
+            published.start(each)
+            print(f"{each.environment}: {each.version}")
+        if not wanted:
+            print("No environment takes it.")

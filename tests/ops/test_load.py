@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from ops.load import TIMEOUT, Load, loadtest, percentile
+from ops.load import TIMEOUT, Load, asking, loadtest, percentile
 from ops.model import Request
 from pipeline.shell import FailedError
 
@@ -109,6 +109,12 @@ def test_what_mcp_answers_is_looked_into(monkeypatch: pytest.MonkeyPatch) -> Non
     method, path, headers = service.seen[0]
     assert (method, path, headers["authorization"]) == ("POST", "/mcp", "Bearer s3cret")
     assert headers["content-type"] == "application/json"
+
+
+def test_what_is_no_path_is_told() -> None:
+    assert asking("/v1/notes") == NOTES
+    with pytest.raises(FailedError, match=r"path must be a path like /readyz \(got 'readyz'\)"):
+        asking("readyz")
 
 
 def test_a_percentile_is_a_value_that_was_there() -> None:
