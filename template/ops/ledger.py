@@ -100,12 +100,19 @@ class Ledger:
         self._kept[entry.number].write(ENTRY.dump_json(entry, indent=1).decode())
 
     def keep(self, release: Release, needed: int | None) -> None:
-        """Keep a release for rollbacks; let the oldest go, but for the one that is needed."""
+        """Keep a release for rollbacks; let the oldest go, but for the one that is needed.
+
+        Those that never served go first, so that failures leave something to go back to.
+        """
         text = RELEASE.dump_json(release, indent=1).decode()
         Kept(self._store, _name("release", release.number)).write(text)
         kept = dict(self._store.read_all("release-"))
-        kept.pop(_name("release", needed or 0), None)
-        for name in list(kept)[:-RELEASES]:
+        for number in {release.number, needed or 0}:
+            kept.pop(_name("release", number), None)
+        done = [entry.release for entry in self.entries() if entry.phase is Phase.DEPLOYED]
+        served = {_name("release", number) for number in done}
+        going = sorted(kept, key=lambda name: (name in served, name))
+        for name in going[: max(0, len(going) + 1 - RELEASES)]:
             self._store.delete(name, kept[name].revision)
 
     def release(self, number: int) -> Release:

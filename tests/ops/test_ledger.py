@@ -87,6 +87,17 @@ def test_the_newest_releases_are_kept_and_the_one_that_serves(ledger: Ledger) ->
         ledger.release(2)
 
 
+def test_failures_leave_what_served_to_go_back_to(ledger: Ledger) -> None:
+    for number in range(1, RELEASES + 10):
+        phase = Phase.DEPLOYED if number <= 3 else Phase.FAILED
+        ledger.keep(Release(number, f"1.0.{number}", "image", "{}"), needed=min(number - 1, 3))
+        ledger.add(replace(FIRST, number=number, release=number, state=State(phase)))
+    assert [ledger.release(number).number for number in (1, 2, 3)] == [1, 2, 3]
+    assert ledger.release(RELEASES + 9)
+    with pytest.raises(FailedError, match="release 4 is not kept"):
+        ledger.release(4)
+
+
 def test_what_cannot_be_read_is_named(ledger: Ledger, tmp_path: Path) -> None:
     ledger.add(FIRST)
     (tmp_path / "documents/entry-000001").write_text("{", encoding="utf-8")
