@@ -12,13 +12,28 @@ from tests.ops.deployer import Deployer
 
 pytestmark = pytest.mark.e2e
 
-# What stands in for the engine's command: it ends whoever calls it while the ledger is in a phase.
-KILLER = """\
+# What stands in for a target's command: it ends whoever calls it while the ledger is in a phase.
+KILLERS = {
+    "docker": """\
 #!/bin/sh
-newest=$(ls "$LEDGER"/entry-* | tail -n 1)
-grep -q "\\"phase\\": \\"$KILL_IN\\"" "$newest" && kill -KILL 0
-exec {docker} "$@"
-"""
+newest=$(ls "{documents}"/entry-* | tail -n 1)
+grep -q '"phase": "{phase}"' "$newest" && kill -KILL 0
+exec {program} "$@"
+""",
+    # The ledger is in the cluster: what is written there comes by here.
+    "kubectl": """\
+#!/bin/sh
+[ ! -e "$0.reached" ] || kill -KILL 0
+case "$*" in
+  *--filename=-*) written=$(cat) ;;
+  *) exec {program} "$@" ;;
+esac
+printf %s "$written" | {program} "$@" || exit
+case "$written" in
+  *'"phase\\": \\"{phase}\\"'*) touch "$0.reached" ;;
+esac
+""",
+}
 STATES = {
     "checking": ("2.0.0", "refused"),
     "starting": ("2.0.0", "failed"),
@@ -31,30 +46,39 @@ STATES = {
     "waiting until restored": ("errors", "failed"),
 }
 """The phases, each with a release that comes by, and how the interrupted deployment ends."""
+CHANGES = ["starting", "promoting", "finishing", "going back"]
+"""The phases in which a target changes something."""
 
 
 def killed(deployer: Deployer, phase: str, version: str, folder: Path) -> None:
     """Deploy, and be killed in a phase."""
-    folder.mkdir(exist_ok=True)
-    killer = folder / "docker"
-    killer.write_text(KILLER.format(docker=shutil.which("docker")), encoding="utf-8")
+    name = {"compose": "docker", "kubernetes": "kubectl"}[deployer.target]
+    documents = f"{deployer.tables[deployer.target].get('directory')}/documents"
+    text = KILLERS[name].format(program=shutil.which(name), documents=documents, phase=phase)
+    killer = folder / phase / name
+    killer.parent.mkdir()
+    killer.write_text(text, encoding="utf-8")
     killer.chmod(0o755)
-    path = f"{folder}{os.pathsep}{deployer.project.environment['PATH']}"
-    ledger = f"{deployer.tables['compose']['directory']}/documents"
+    path = f"{killer.parent}{os.pathsep}{deployer.project.environment['PATH']}"
     run = ("deploy", "--version", version)
-    with deployer.started(*run, PATH=path, LEDGER=ledger, KILL_IN=phase) as running:
+    with deployer.started(*run, PATH=path) as running:
         done = running.ended()
         assert done.status == -9, f"it was not killed in {phase}: {done.out}"
 
 
-def test_whoever_is_killed_is_put_right(make_deployer: MakeDeployer, tmp_path: Path) -> None:
-    deployer = make_deployer(
-        strategy="blue-green", replicas=1, lease=2, watch={"seconds": 2, "requests": 10}
-    )
+@pytest.mark.parametrize(
+    ("target", "lease", "phases"), [("compose", 2, [*STATES]), ("kubernetes", 10, CHANGES)]
+)
+def test_whoever_is_killed_is_put_right(
+    make_deployer: MakeDeployer, target: str, lease: int, phases: list[str], tmp_path: Path
+) -> None:
+    watch = {"seconds": 2, "requests": 10}
+    deployer = make_deployer(target, strategy="blue-green", replicas=1, lease=lease, watch=watch)
     deployer.must_deploy("1.0.0")
     with deployer.users() as users:
-        for phase, (version, outcome) in STATES.items():
-            killed(deployer, phase, version, tmp_path / "bin")
+        for phase in phases:
+            version, outcome = STATES[phase]
+            killed(deployer, phase, version, tmp_path)
             assert f"under way  {version}: {phase}" in deployer.must("status")
             while (done := deployer.inv("rollback", "--to", "1.0.0")).status == 3:
                 assert "locked: Ada (deploy " in done.out
