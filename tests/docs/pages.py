@@ -79,13 +79,15 @@ class Page:
 
     def table(self, *head: str) -> list[list[str]]:
         """Return the rows of its first table with this head, without the backticks."""
-        for rows in self._tables():
+        for rows in self.tables:
             if rows[0] == list(head):
                 return rows[1:]
         message = f"{self.path} has no table with the head {' | '.join(head)}"
         raise AssertionError(message)
 
-    def _tables(self) -> Iterator[list[list[str]]]:
+    @property
+    def tables(self) -> Iterator[list[list[str]]]:
+        """The rows of its tables, heads first, without the backticks."""
         rows: list[list[str]] = []
         for token, inline in zip(self.tokens, self.tokens[1:], strict=False):
             if token.type == "table_open":
