@@ -125,7 +125,7 @@ def main() -> None:
             deploying.must("git", "init", "--quiet", "--initial-branch=main")
             deploying.must("uv", "lock", "--quiet")
             deploying.commit()
-            measures += deployments(deploying, registry)
+            measures += deployments(deploying, registry, folder / "deployed")
         else:
             print("No cluster and registry answer, so nothing is measured of deployments.\n")
 

@@ -1,77 +1,60 @@
 """What people wait for who deploy, and who roll back."""
 
-import time
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
-from ops.model import BACK, Environment, Release, Rollout
-from ops.shell import Shell
-from ops.targets import Target
-from ops.targets.kubernetes import connect
-
 from bench.measure import Measure, seconds
-from tests.ops.cluster import kubectl, write_overlay
+from tests.images.containers import docker
+from tests.images.publisher import Key
+from tests.ops.cluster import kubectl, namespace, write_overlay
+from tests.ops.deployer import Deployer, sign
+from tests.ops.images import ServiceImages
 from tests.project import Project
-from tests.registry import digest
+from tests.trivy import write_database
 
+NAME = "my-service"
 REPLICAS = 2
+WATCH = {"seconds": 5, "requests": 40}
 
 
-def deployments(project: Project, registry: str) -> list[Measure]:
-    """Measure a project that deploys to Kubernetes, on the cluster of the current context."""
+def deployments(project: Project, registry: str, folder: Path) -> list[Measure]:
+    """Measure a new project that deploys to Kubernetes, on the cluster of the current context.
+
+    What it needs beside the project is written to a folder.
+    """
+    write_database(folder)
+    own = {"TRIVY_CACHE_DIR": str(folder), "TRIVY_SKIP_DB_UPDATE": "true", "UV_SYSTEM_CERTS": "1"}
+    project = replace(project, environment={**project.environment, **own})
     project.must("uv", "sync", "--quiet")
     listing = seconds(lambda: project.must(".venv/bin/inv", "--list"), repeat=5)
-    measures = [Measure("inv --list", listing, "s", 0.5, "median of 5, in the environment")]
-    image = f"{registry}/slipway-test/bench-{uuid4().hex[:8]}"
-    build = ("docker", "buildx", "build", "--quiet", "--load", f"--tag={image}:1")
-    project.must(*build, "--build-arg=UV_SYSTEM_CERTS", ".", UV_SYSTEM_CERTS="1")
-    project.must("docker", "push", "--quiet", f"{image}:1")
-    image = f"{image}@{digest(image, '1')}"
-    with namespace() as place, chdir(project.path):
-        write_overlay(project.path, "my-service", "bench")
-        keys = {"name": "bench", "target": "kubernetes", "replicas": REPLICAS, "kubernetes": place}
-        environment = Environment.model_validate(keys)
-        target = connect(environment, Shell())
-        manifest = target.render(image)
-        one, two = (Release(number, str(number), image, manifest) for number in (1, 2))
-        deploy(target, Rollout(one, None, environment.plan()))
-        took = deploy(target, Rollout(two, one, environment.plan()))
-        back = deploy(target, Rollout(one, two, BACK))
-    what = f"{REPLICAS} replicas on Kubernetes, the image is there"
-    return [
-        *measures,
-        Measure("a rolling deployment, but for its gates", took, "s", 20, what),
-        Measure("a rollback to what does not run any more", back, "s", 10, what),
-    ]
-
-
-@contextmanager
-def namespace() -> Iterator[dict[str, str | bool]]:
-    """Return the table of a namespace that is there for as long as the context lasts."""
-    name = f"slipway-bench-{uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    try:
-        yield {
-            "context": kubectl("config", "current-context"),
-            "namespace": name,
-            "direct": True,
+    releases = ServiceImages(project, NAME, f"{registry}/slipway-test/bench-{uuid4().hex[:8]}")
+    key = Key.make(folder)
+    project.write("cosign.pub", key.public.read_text(encoding="utf-8"))
+    context = kubectl("config", "current-context")
+    with namespace(context) as place:
+        write_overlay(project.path, NAME, "bench")
+        tables = {
+            "replicas": REPLICAS,
+            "watch": WATCH,
+            "target": "kubernetes",
+            "kubernetes": {"context": context, "namespace": place},
         }
-    finally:
-        kubectl("delete", "namespace", name, "--wait=false")
-
-
-def deploy(target: Target, rollout: Rollout) -> float:
-    """Bring a release to all of the traffic; return the seconds until it has that."""
-    began = time.monotonic()
-    target.begin(rollout)
-    for stop in range(len(rollout.strategy.shares)):
-        rollout = replace(rollout, stop=stop)
-        if stop:
-            target.promote(rollout)
-        while not target.observe(rollout).settled:
-            time.sleep(0.2)
-    took = time.monotonic() - began
-    target.finish(rollout)
-    return took
+        deployer = Deployer(project, releases, "bench", "kubernetes", tables)
+        deployer.write()
+        releases.build()
+        sign(releases, key, project, ("1.0.0", "2.0.0"))
+        for version in ("2.0.0", "1.0.0"):  # so that both images are on the nodes
+            deployer.must_deploy(version)
+        took = seconds(lambda: deployer.must_deploy("2.0.0"))
+        back = seconds(lambda: deployer.must("rollback"))
+    docker("image", "rm", "--force", *(f"{releases.repository}:{v}" for v in ("1.0.0", "2.0.0")))
+    what = f"{REPLICAS} replicas on Kubernetes, the image is there"
+    watched = f"{what}: {took:.1f} s, of which {WATCH['seconds']} s are the watch"
+    return [
+        Measure("inv --list", listing, "s", 0.5, "median of 5, in the environment"),
+        Measure(
+            "inv deploy, rolling, but for the watch", took - WATCH["seconds"], "s", 20, watched
+        ),
+        Measure("inv rollback, to what does not run any more", back, "s", 10, what),
+    ]

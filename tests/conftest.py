@@ -1,6 +1,5 @@
 """What every story here begins with: a template, and projects made from it."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -129,22 +128,9 @@ def registry(engine: str) -> str:  # noqa: ARG001  # without an engine, no regis
 
 @pytest.fixture(scope="session")
 def make_key(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Key]:
-    """Return a function that makes keys as a person does, with cosign."""
+    """Return a function that makes keys, with cosign."""
     need_program("cosign")
-
-    def make() -> Key:
-        folder = tmp_path_factory.mktemp("key")
-        key = Key(folder / "cosign.key", folder / "cosign.pub")
-        subprocess.run(
-            ["cosign", "generate-key-pair"],
-            cwd=folder,
-            env=os.environ | {"COSIGN_PASSWORD": key.password},
-            check=True,
-            capture_output=True,
-        )
-        return key
-
-    return make
+    return lambda: Key.make(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.project import Done, Project
 from tests.registry import Gate, tags
@@ -19,6 +19,14 @@ class Key:
     private: Path
     public: Path
     password: str = "correct horse"
+
+    @classmethod
+    def make(cls, folder: Path) -> Self:
+        """Make a pair in a folder, as a person does."""
+        key = cls(folder / "cosign.key", folder / "cosign.pub")
+        command = ("cosign", "generate-key-pair")
+        Project(folder).must(*command, COSIGN_PASSWORD=key.password)
+        return key
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """The cluster of the tests, and what its environments have of their own."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 def kubectl(*arguments: str | Path, stdin: str | None = None) -> str:
@@ -10,6 +13,20 @@ def kubectl(*arguments: str | Path, stdin: str | None = None) -> str:
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
     return done.stdout.strip()
+
+
+@contextmanager
+def namespace(context: str) -> Iterator[str]:
+    """Return a namespace that nobody else has, for as long as the context lasts."""
+    name = f"slipway-{uuid4().hex[:8]}"
+    kubectl(f"--context={context}", "create", "namespace", name)
+    try:
+        yield name
+    finally:
+        own = (f"--context={context}", f"--namespace={name}")
+        kubectl(*own, "delete", "deployments", "--all", "--wait=false")
+        kubectl(*own, "delete", "pods", "--all", "--grace-period=0", "--force")
+        kubectl(*own, "delete", "namespace", name, "--wait=false")
 
 
 # What runs these tests may be a cluster that is older than the manifests, without policy/v1.

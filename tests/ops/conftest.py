@@ -12,7 +12,7 @@ import pytest
 from tests.images.containers import docker, left_of
 from tests.images.publisher import Key
 from tests.needed import need
-from tests.ops.cluster import kubectl, write_overlay
+from tests.ops.cluster import kubectl, namespace, write_overlay
 from tests.ops.deployer import Deployer, sign
 from tests.ops.images import ServiceImages, service_images
 from tests.project import Project, put_back
@@ -41,16 +41,11 @@ def cluster() -> str:
     return kubectl("config", "current-context")
 
 
-@pytest.fixture
-def namespace(cluster: str) -> Iterator[str]:
+@pytest.fixture(name="namespace")
+def own_namespace(cluster: str) -> Iterator[str]:
     """Return a namespace of the cluster that nobody else has."""
-    name = f"slipway-{uuid4().hex[:8]}"
-    kubectl(f"--context={cluster}", "create", "namespace", name)
-    yield name
-    own = (f"--context={cluster}", f"--namespace={name}")
-    kubectl(*own, "delete", "deployments", "--all", "--wait=false")
-    kubectl(*own, "delete", "pods", "--all", "--grace-period=0", "--force")
-    kubectl(*own, "delete", "namespace", name, "--wait=false")
+    with namespace(cluster) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

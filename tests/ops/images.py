@@ -77,6 +77,28 @@ class ServiceImages:
         """Is not there."""
         return f"{self.repository}@sha256:{'0' * 64}"
 
+    def build(self) -> None:
+        """Make the project version 1.0.0, and push that and a 2.0.0 of the same parts."""
+        project = self.project
+        project.replace("pyproject.toml", 'version = "0.0.0"', 'version = "1.0.0"')
+        text = (project.path / "pyproject.toml").read_text(encoding="utf-8")
+        [name] = [line for line in text.splitlines() if line.startswith('name = "ghcr.io/')]
+        project.replace("pyproject.toml", name, f'name = "{self.repository}"')
+        project.must("uv", "lock", "--quiet")
+        project.commit("chore: release 1.0.0")
+        project.must("git", "tag", "v1.0.0")
+        first = f"{self.repository}:1.0.0"
+        project.must(sys.executable, "-m", "pipeline.image", first)
+        docker("push", "--quiet", first)
+        self.make(
+            "2.0.0",
+            "USER 0",
+            f"RUN sed -i 's/^Version: .*/Version: 2.0.0/' {SITE}/*-1.0.0.dist-info/METADATA",
+            "USER 10001:10001",
+            "LABEL org.opencontainers.image.version=2.0.0",
+            base="1.0.0",
+        )
+
     def make(self, tag: str, *lines: str, base: str = "2.0.0") -> str:
         """Push an image of a base and these lines of a Dockerfile; return its name by digest."""
         text = "\n".join([f"FROM {self.repository}:{base}", *lines, ""])
@@ -121,26 +143,7 @@ def service_images(
     )
     project.begin(render(project_slug=name, package_name=PACKAGE, deploy="[kubernetes, compose]"))
     images = ServiceImages(project, name, f"{registry}/slipway-test/{name}")
-    project.replace("pyproject.toml", 'version = "0.0.0"', 'version = "1.0.0"')
-    project.replace(
-        "pyproject.toml",
-        f'name = "ghcr.io/your-organization/{name}"',
-        f'name = "{images.repository}"',
-    )
-    project.must("uv", "lock", "--quiet")
-    project.commit("chore: release 1.0.0")
-    project.must("git", "tag", "v1.0.0")
-    first = f"{images.repository}:1.0.0"
-    project.must(sys.executable, "-m", "pipeline.image", first)
-    docker("push", "--quiet", first)
-    images.make(
-        "2.0.0",
-        "USER 0",
-        f"RUN sed -i 's/^Version: .*/Version: 2.0.0/' {SITE}/*-1.0.0.dist-info/METADATA",
-        "USER 10001:10001",
-        "LABEL org.opencontainers.image.version=2.0.0",
-        base="1.0.0",
-    )
+    images.build()
     for fault in ("crashes", "unready", "errors", "leaks", "dies"):
         images.make(
             fault,
