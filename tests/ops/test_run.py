@@ -36,7 +36,6 @@ class Obedient:
     """`ops.targets.Target`, as far as a rollback and an abort need one."""
 
     store: Store
-    ready: bool = True
     told: list[str] = field(default_factory=list)
 
     def check(self) -> None:
@@ -55,7 +54,7 @@ class Obedient:
         self.told.append("abort")
 
     def observe(self, rollout: Rollout) -> Progress:
-        return Progress(rollout.share, 1, 1, settled=self.ready)
+        return Progress(rollout.share, 1, 1, settled=True)
 
     def restored(self, _: Rollout) -> Progress:
         return Progress(100, 1, 1, settled=True)
@@ -127,15 +126,19 @@ def test_what_is_not_kept_any_more_is_refused_and_not_gone_back_from(desk: Desk)
 def test_a_terminal_that_is_closed_is_a_reason_to_go_back(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.target.ready = False
+    def hang_up(_: Rollout) -> Progress:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return Progress(0, 0, 1, settled=False)
+
+    monkeypatch.setattr(desk.target, "observe", hang_up)
     reader, writer = os.pipe()
     os.close(reader)
-    hang_up = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGHUP))
+    before = signal.signal(signal.SIGHUP, lambda *_: None)  # nohup would have it ignored
     with os.fdopen(writer, "w", closefd=True) as gone:
         monkeypatch.setattr(sys, "stdout", gone)
-        hang_up.start()
         code = deployment.rollback(desk.place, "")
         monkeypatch.undo()
+        signal.signal(signal.SIGHUP, before)
         with pytest.raises(BrokenPipeError):
             gone.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
@@ -180,7 +183,7 @@ def interrupted(desk: Desk, phase: Phase) -> None:
     """Leave an entry as somebody does who is killed now."""
     now = datetime.now(UTC)
     desk.place.ledger.add(entry(3, phase, 2))
-    lease = Lease("Ada", "her desk", "rollback", now, now, 2, "killed")
+    lease = Lease("Ada", "her desk", "rollback", now, now, 5, "killed")
     desk.store.write(NAME, lease.dump(), None)
 
 
