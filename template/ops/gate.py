@@ -85,7 +85,8 @@ def missing_tokens(environment: Environment) -> Sequence[str]:
 def smoke(environment: Environment, url: str, version: str) -> Verdict:
     """Return whether every smoke request is answered below 400, and by the version expected."""
     requests = environment.smoke
-    with Load(url, requests, concurrency=1, total=len(requests)) as load:
+    called = environment.called
+    with Load(url, requests, concurrency=1, total=len(requests), called=called) as load:
         load.wait()
     wrong = [
         f"{request.method} {request.path}: {answer.trouble}"
@@ -139,10 +140,9 @@ def integration(environment: Environment, url: str) -> Verdict:
 
 
 def judge(watch: Watch, seen: Seen, elapsed: float) -> Verdict | None:
-    """Return what is certain after so many seconds; None as long as it may turn out either way.
+    """Return what it comes to after so many seconds; None as long as there is nothing to say.
 
-    A share is of the requests seen, or of `watch.requests` as long as there are fewer: then the
-    rest would have to be good, and would still not make up for it.
+    A share is of the requests seen, or of `watch.requests` as long as there are fewer.
     """
     of = max(seen.requests, watch.requests)
     for number, limit, what in (

@@ -50,7 +50,7 @@ class Load:
     Connections are kept alive, and nothing is sent twice. Leaving waits for what is on its way.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each but two is an option
         self,
         url: str,
         requests: Sequence[Request],
@@ -58,6 +58,7 @@ class Load:
         rate: float | None = None,
         concurrency: int = 10,
         total: int | None = None,
+        called: str = "",
     ) -> None:
         """Take what is to be sent.
 
@@ -67,6 +68,7 @@ class Load:
             rate: requests a second; None for as fast as they are answered.
             concurrency: how many are on their way at most, and so the connections.
             total: after how many it ends by itself; None for never.
+            called: what its users call an instance that is reached straight, as in their URL.
 
         Raises:
             FailedError: a token is in no environment variable.
@@ -75,7 +77,8 @@ class Load:
         """What has come so far, in the order of its coming."""
         self.waiting: dict[int, float] = {}
         """When what is on its way was sent, in the clock of `time.monotonic`."""
-        self._url, self._rate, self._total, self._concurrency = url, rate, total, concurrency
+        self._rate, self._total, self._concurrency = rate, total, concurrency
+        self._client = to_service(url, called)
         self._messages = [(request, arguments(request)) for request in requests]
         self._numbers = count()
         self._loop = asyncio.new_event_loop()
@@ -119,7 +122,7 @@ class Load:
         limits = httpx.Limits(
             max_connections=self._concurrency, max_keepalive_connections=self._concurrency
         )
-        async with httpx.AsyncClient(**to_service(self._url), limits=limits) as client:
+        async with httpx.AsyncClient(**self._client, limits=limits) as client:
             await asyncio.gather(*(self._work(client) for _ in range(self._concurrency)))
 
     async def _work(self, client: httpx.AsyncClient) -> None:
@@ -157,15 +160,15 @@ def options(url: str) -> dict[str, Any]:
     return {"base_url": url, "timeout": TIMEOUT, "trust_env": not here, **secured}
 
 
-def to_service(url: str) -> dict[str, Any]:
+def to_service(url: str, called: str = "") -> dict[str, Any]:
     """Return how a client of the service is made.
 
     An instance is reached straight, at an address that is another with each start. It may let in
-    only who asks for a name that it knows: so that is `localhost`.
+    only who asks for a name that it knows: so that is what its users call it, or `localhost`.
     """
     if _kind(url) not in {"loopback", "private"}:
         return options(url)
-    return options(url) | {"headers": {"Host": "localhost"}, "trust_env": False}
+    return options(url) | {"headers": {"Host": called or "localhost"}, "trust_env": False}
 
 
 def _kind(url: str) -> str:

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -311,6 +312,11 @@ class Environment(Table):
             return self.kubernetes.context, self.kubernetes.namespace
         directory = self.compose.directory if self.compose else ""
         return (self.compose.host if self.compose else "", directory or self.name)
+
+    @property
+    def called(self) -> str:
+        """Return what its users call it, as the header Host has it; empty where nobody does."""
+        return urlsplit(self.url).netloc
 
     def plan(self) -> Strategy:
         """Return the stops of a deployment here."""

@@ -57,7 +57,9 @@ class Own:
     def __init__(self, environment: Environment, url: str) -> None:
         self._watch = environment.watch
         rate = max(RATE, 2 * self._watch.requests / self._watch.seconds)
-        self._load = Load(url, counted(environment), rate=rate, concurrency=50)
+        self._load = Load(
+            url, counted(environment), rate=rate, concurrency=50, called=environment.called
+        )
         self._load.start()
 
     def look(self, elapsed: float) -> Seen:

@@ -65,6 +65,18 @@ def place(
         yield staging.model_copy(update={"watch": watch, "replicas": 1}), url
 
 
+def test_one_that_does_not_know_the_name_of_its_users_url_is_not_let_through(
+    place: tuple[Environment, str],
+) -> None:
+    environment, url = place
+    named = environment.model_copy(update={"url": "https://notes.example.org"})
+    tried = gate.smoke(named, url, "0.0.0")
+    if "mcp" in str(environment.smoke):
+        assert tried == gate.Verdict(Result.FAIL, "POST /mcp: status 421")
+    else:
+        assert tried.result is Result.PASS, "it answers to every name"
+
+
 def test_a_release_as_generated_passes(place: tuple[Environment, str]) -> None:
     environment, url = place
     gate.check(environment)
