@@ -17,6 +17,8 @@ from pipeline.shell import FailedError, read, tool
 CANARY = "pipeline/canary.cdx.json"
 MANIFESTS = Path("deploy/kubernetes")
 OLDEST = timedelta(days=7)
+BESIDE = ("--cache-backend=memory",)
+"""What lets several run at a time: a cache on the disk is for one."""
 SUPPLY = (
     "set TRIVY_DB_REPOSITORY to a mirror of ghcr.io/aquasecurity/trivy-db:2, or TRIVY_CACHE_DIR to "
     "a folder that has it, with TRIVY_SKIP_DB_UPDATE=true"
@@ -33,7 +35,7 @@ def check_database(now: datetime) -> None:
     read(*trivy, "--version")  # without a program there is nothing to be said of its database
     try:
         canary = json.loads(
-            read(*trivy, "sbom", "--quiet", "--scanners=vuln", "--format=json", CANARY)
+            read(*trivy, "sbom", *BESIDE, "--quiet", "--scanners=vuln", "--format=json", CANARY)
         )
     except FailedError as error:
         msg = f"there is no database, so nothing is known about packages: {SUPPLY} ({error})"
