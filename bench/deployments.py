@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bench.measure import Measure, seconds
-from tests.images.containers import docker
+from tests.images.containers import forget
 from tests.images.publisher import Key
 from tests.ops.cluster import kubectl, namespace, write_overlay
 from tests.ops.deployer import Deployer, sign
@@ -48,7 +48,7 @@ def deployments(project: Project, registry: str, folder: Path) -> list[Measure]:
             deployer.must_deploy(version)
         took = seconds(lambda: deployer.must_deploy("2.0.0"))
         back = seconds(lambda: deployer.must("rollback"))
-    docker("image", "rm", "--force", *(f"{releases.repository}:{v}" for v in ("1.0.0", "2.0.0")))
+    forget(releases.repository)
     what = f"{REPLICAS} replicas on Kubernetes, the image is there"
     watched = f"{what}: {took:.1f} s, of which {WATCH['seconds']} s are the watch"
     return [

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from copier import run_copy
 
+from tests.images.containers import forget
 from tests.images.publisher import BOTH, ONE, Key, Publisher
 from tests.needed import need, need_program
 from tests.osv import Advisories
@@ -158,3 +159,4 @@ def publisher(
         project.write("cosign.pub", key.public.read_text(encoding="utf-8"))
         project.commit("feat: publish to a registry of our own")
         yield Publisher(project, gate, image, f"{registry}/{name}", key)
+        forget(image)

@@ -62,6 +62,14 @@ def images_of(name: str) -> set[str]:
     return {*labelled.split(), *composed}
 
 
+def forget(repository: str) -> None:
+    """Remove every name in a repository from the engine; what has other names, too, stays."""
+    ask = ("image", "ls", "--digests", f"--filter=reference={repository}")
+    names = docker(*ask, "--format={{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}").split()
+    if there := [name for name in names if "<none>" not in name]:
+        docker("image", "rm", "--force", *there)
+
+
 def digest_of(archive: Path) -> str:
     """Return the digest of the image in an archive that a build wrote as `type=oci`."""
     with tarfile.open(archive) as tar:
