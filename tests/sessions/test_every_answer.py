@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.answers import Answers, answer_sets, pairwise_sets
+from tests.answers import Answers, answer_sets, completed, pairwise_sets
 from tests.conftest import Render
 from tests.project import Project
 
@@ -28,12 +28,11 @@ def copied(render: Render, tmp_path: Path, answers: Answers) -> Project:
 
 
 @pytest.mark.parametrize("answers", pairwise_sets().values(), ids=pairwise_sets())
-def test_what_is_generated_passes_on_every_python(
-    render: Render, tmp_path: Path, answers: Answers
-) -> None:
+def test_what_is_generated_passes(render: Render, tmp_path: Path, answers: Answers) -> None:
     project = copied(render, tmp_path, answers)
+    oldest = completed(answers)["python_version"]  # each other answer comes by with each of them
 
-    assert project.must("uv", "run", "nox", *CHECKS)
+    assert project.must("uv", "run", "nox", "-s", "lint", "typecheck", f"test-{oldest}")
     assert not (project.path / ".git").exists()
 
 
