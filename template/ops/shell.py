@@ -14,7 +14,11 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Shell:
-    """Starts processes, or only says which it would start."""
+    """Starts processes, or only says which it would start.
+
+    Who types Ctrl-C means the deployment, which goes back by more commands: it does not reach those
+    that are read. One that is started beside ends with it, and with whoever is killed.
+    """
 
     dry_run: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
@@ -26,7 +30,7 @@ class Shell:
         Raises:
             FailedError: it ended with another status than 0, or took too long.
         """
-        return shell.read(*command, env=self.env, stdin=stdin, seconds=seconds)
+        return shell.read(*command, env=self.env, stdin=stdin, seconds=seconds, apart=True)
 
     def change(self, *command: str, stdin: str | None = None, seconds: float = SECONDS) -> str:
         """Return what a command prints that changes something; a dry run prints the command.

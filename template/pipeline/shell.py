@@ -4,8 +4,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 CONTAINERS = ("docker", "compose", "--file=pipeline/compose.yaml", "run", "--rm", "--no-TTY")
@@ -56,6 +58,7 @@ def read(
     fatal: str | None = None,
     stdin: str | None = None,
     seconds: float | None = None,
+    apart: bool = False,
 ) -> str:
     """Return what a command prints on its standard output, without space around it.
 
@@ -65,36 +68,46 @@ def read(
         fatal: a regex for lines of its standard error that are a failure, whatever its status.
         stdin: what it is given on its standard input.
         seconds: how long it may take; None for as long as it likes.
+        apart: whether Ctrl-C at the terminal is for this process alone, and not for the command.
 
     Raises:
         FailedError: it ended with another status than 0; the message is its last word.
     """
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             env=environment(env),
-            capture_output=True,
+            stdin=None if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            check=False,
-            input=stdin,
-            timeout=seconds,
-        )
+            start_new_session=apart,
+        ) as process:
+            try:
+                out, err = process.communicate(stdin, seconds)
+            except BaseException:
+                process.kill()
+                if apart:  # and what it has started
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
     except subprocess.TimeoutExpired:
         msg = f"{' '.join(command[:3])} … did not answer within {seconds:.0f} s"
         raise FailedError(msg) from None
     except FileNotFoundError:
         raise missing(command[0]) from None
-    wrong = [line for line in done.stderr.splitlines() if fatal and re.search(fatal, line)]
-    if done.returncode or wrong:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()
+    wrong = [line for line in err.splitlines() if fatal and re.search(fatal, line)]
+    if process.returncode or wrong:
+        lines = (err.strip() or out.strip() or "no word").splitlines()
         words = wrong[-1:] or [each for each in lines if re.match("error: |fatal: ", each)]
         noise = r"^.*\t(FATAL|ERROR)\t|^ERROR: |^error: |^fatal: |^error during command execution: "
         plain = [" ".join(re.sub(noise, "", each).split()) for each in words or lines[-1:]]
         error = FailedError(f"{command[0]} says: {'; '.join(plain)}")
-        error.said = done.stderr + done.stdout
+        error.said = err + out
         raise error
-    return done.stdout.strip()
+    return out.strip()
 
 
 def missing(program: str) -> FailedError:

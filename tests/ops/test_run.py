@@ -36,6 +36,7 @@ class Obedient:
     """`ops.targets.Target`, as far as a rollback and an abort need one."""
 
     store: Store
+    ready: bool = True
     told: list[str] = field(default_factory=list)
 
     def check(self) -> None:
@@ -54,7 +55,7 @@ class Obedient:
         self.told.append("abort")
 
     def observe(self, rollout: Rollout) -> Progress:
-        return Progress(rollout.share, 1, 1, settled=True)
+        return Progress(rollout.share, 1, 1, settled=self.ready)
 
     def restored(self, _: Rollout) -> Progress:
         return Progress(100, 1, 1, settled=True)
