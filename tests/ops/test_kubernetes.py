@@ -305,9 +305,28 @@ def test_a_bad_release_is_told_by_its_reason_and_undone(place: Place) -> None:
         kubectl(own, "apply", "-f", "-", stdin=text)
         fails(place.images.newer, "exceeded quota: full")
         place.kubectl("delete", "resourcequota", "full")
-        place.configure(SECRET)
-        fails(place.images.newer, f'secret "{place.name}" not found')
         assert users.lost == []
+
+
+def test_what_the_cluster_would_not_take_is_refused_before_anything_is_touched(
+    place: Place,
+) -> None:
+    assert place.environment.kubernetes
+    own = f"--context={place.environment.kubernetes.context} "
+    own += f"--namespace={place.environment.kubernetes.namespace}"
+    place.configure(SECRET)
+    with pytest.raises(FailedError) as refusal:
+        place.release(place.images.good)
+    assert str(refusal.value) == (
+        f"deploy/kubernetes/overlays/test: the namespace has no Secret {place.name!r}: "
+        f"kubectl {own} create secret generic {place.name} --from-env-file=FILE"
+    )
+    place.kubectl("create", "secret", "generic", place.name, "--from-literal=APP_LOG_LEVEL=info")
+    place.release(place.images.good)
+    place.configure("      - {op: add, path: /spec/minReadySecond, value: 2}\n")
+    with pytest.raises(FailedError, match='would not take it: .*unknown field "minReadySecond"'):
+        place.release(place.images.good)
+    assert place.kubectl("get", "deployments,services,pods", "--output=name") == ""
 
 
 def test_settings_are_a_release_and_go_back_with_it(place: Place) -> None:

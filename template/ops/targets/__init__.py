@@ -105,11 +105,17 @@ class Target(Protocol):
     def store(self) -> Store:
         """Where the ledger and the lock are."""
 
+    def answers(self) -> None:
+        """Find out that it is there at all, or tell which key of environments.toml is wrong."""
+
     def check(self) -> None:
         """Find out that it answers, and lets this person do what a deployment does."""
 
     def render(self, image: str) -> str:
-        """Return the manifest of an image, named by its digest, out of the files in deploy/."""
+        """Return the manifest of an image, named by its digest, out of the files in deploy/.
+
+        What the target would not take is refused here.
+        """
 
     def difference(self, release: Release) -> str:
         """Return how what would be applied differs from what is there, as `diff -u` does."""
@@ -128,6 +134,9 @@ class Target(Protocol):
 
     def abort(self, rollout: Rollout) -> None:
         """Give all of the traffic back to the previous release; without one, take all away."""
+
+    def complaint(self, rollout: Rollout) -> str:
+        """Return why the new release is not ready yet, in somebody's own words; empty: none."""
 
     def restored(self, rollout: Rollout) -> Progress:
         """Return how far the previous release is with serving all of the traffic again."""

@@ -21,7 +21,17 @@ from typing import Any
 
 import yaml
 
-from ops.model import WHOLE, Compose, Environment, Instance, Kind, Progress, Release, Rollout
+from ops.model import (
+    ENVIRONMENTS,
+    WHOLE,
+    Compose,
+    Environment,
+    Instance,
+    Kind,
+    Progress,
+    Release,
+    Rollout,
+)
 from ops.shell import Shell
 from ops.targets import SLOTS, Store, Target
 from ops.targets.compose.containers import PROJECT, Container, of_release, parse, ready
@@ -66,21 +76,26 @@ class ComposeTarget:
         self._imagined: dict[str, Sequence[Container]] = {}
         self._imagined_table: Table | None = None
 
-    def check(self) -> None:
-        """Find out that it answers, and lets this person do what a deployment does."""
-        where = self._place.host
+    def answers(self) -> None:
+        """Find out that it is there at all."""
+        where, key = self._place.host, f"{ENVIRONMENTS}: {self._environment.name}.compose.host"
         if where:
             try:
                 self._host.read(":")
             except FailedError as error:
-                msg = f"{where}: {error}: its host key has to be known here, and your key there"
+                keys = "its host key has to be known here, and your key there"
+                msg = f"{key}: {where}: {error}: {keys}"
                 raise FailedError(msg) from None
         try:
             self._shell.read("docker", "version", "--format={{.Server.Version}}")
             self._read("version", "--format={{.Server.Version}}")
         except FailedError as error:
-            msg = f"no Docker engine answers on {self._host}: {error}"
+            msg = f"{key}: no Docker engine answers on {self._host}: {error}"
             raise FailedError(msg) from None
+
+    def check(self) -> None:
+        """Find out that it answers, and lets this person do what a deployment does."""
+        self.answers()
         version = self._shell.read("docker", "compose", "version", "--short")
         if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
             msg = f"docker compose {version} is too old: install {'.'.join(map(str, OLDEST))} here"
@@ -187,6 +202,14 @@ class ComposeTarget:
         """Move it on towards the stop that the rollout is at now."""
         if failed := self.observe(rollout).failed:
             raise FailedError(failed)
+
+    def complaint(self, rollout: Rollout) -> str:
+        """Return why the release is not ready yet: what its health check and it itself say."""
+        for each in of_release(self._containers(), rollout.release):
+            if not each.ready:
+                checked = f"its health check says: {each.said or 'nothing yet'}"
+                return f"{each.name}: {checked}; {self._last_words(each)}"
+        return ""
 
     def finish(self, rollout: Rollout) -> None:
         """Let the previous release go; it has all of the traffic, and is to keep it."""
@@ -313,10 +336,15 @@ class ComposeTarget:
         """Say why waiting will not help, with the last words of the one that it is about."""
         for each in containers:
             if trouble := each.trouble(strict=strict):
-                until = each.began if each.restarts and each.state == "running" else "0s"
-                words = self._host.read(LAST_WORDS, each.id, until)
-                return f"{trouble}; its last words: {words or 'none':.300}"
+                return f"{trouble}; {self._last_words(each)}"
         return ""
+
+    def _last_words(self, container: Container) -> str:
+        """Return the last line that it said, of the last time that it ended if it did."""
+        ended = container.restarts and container.state == "running"
+        until = container.began if ended else "0s"
+        words = self._host.read(LAST_WORDS, container.id, until)
+        return f"its last words: {words or 'none':.300}"
 
     def _free_slot(self, rollout: Rollout, there: Sequence[Container]) -> str:
         """Return the slot that neither traffic nor a release of the rollout is in."""

@@ -20,11 +20,20 @@ from uuid import uuid4
 import yaml
 
 from ops import model
-from ops.model import Environment, Instance, Kind, Progress, Release, Rollout
+from ops.model import ENVIRONMENTS, Environment, Instance, Kind, Progress, Release, Rollout
 from ops.shell import Shell
 from ops.targets import SLOTS
 from ops.targets.kubernetes.forward import reached
-from ops.targets.kubernetes.manifest import Object, identity, in_slot, listed, parsed, pick, task
+from ops.targets.kubernetes.manifest import (
+    Object,
+    identity,
+    in_slot,
+    listed,
+    parsed,
+    pick,
+    referred,
+    task,
+)
 from ops.targets.kubernetes.rights import denied
 from ops.targets.kubernetes.seen import (
     LATE,
@@ -89,18 +98,24 @@ class Kubernetes:
         labels = {NAME: self.name, COMPONENT: "record"}
         return Store(f"{self.name}-", labels, self.place.namespace, self.kubectl, self.shell)
 
-    def check(self) -> None:
-        """Find out that it answers, and lets this person do what a deployment does."""
-        context, namespace = self.place.context, self.place.namespace
+    def answers(self) -> None:
+        """Find out that it is there at all."""
+        context, key = self.place.context, f"{ENVIRONMENTS}: {self.environment.name}.kubernetes"
         names = self.shell.read("kubectl", "config", "get-contexts", "--output=name").split()
         if context not in names:
-            msg = f"the kubeconfig has no context {context!r}, but {', '.join(names) or 'none'}: "
-            raise FailedError(f"{msg}see {self.environment.name} in deploy/environments.toml")
+            there = ", ".join(names) or "none"
+            msg = f"{key}.context: the kubeconfig has no context {context!r}, but {there}"
+            raise FailedError(msg)
         try:
             self.shell.read(*self.kubectl, "get", "--raw=/version")
         except FailedError as error:
-            msg = f"the cluster of context {context!r} does not answer: {error}"
+            msg = f"{key}.context: the cluster of context {context!r} does not answer: {error}"
             raise FailedError(msg) from None
+
+    def check(self) -> None:
+        """Find out that it answers, and lets this person do what a deployment does."""
+        self.answers()
+        context, namespace = self.place.context, self.place.namespace
         try:
             self.shell.read(*self.kubectl, "get", "namespace", namespace)
         except FailedError as error:
@@ -112,8 +127,15 @@ class Kubernetes:
             raise FailedError("\n".join(f"{who}{each}: have it granted" for each in lacking))
 
     def render(self, image: str) -> str:
-        """Return the manifest of an image, named by its digest, out of the files in deploy/."""
+        """Return the manifest of an image, named by its digest, out of the files in deploy/.
+
+        The API server has been asked whether it would take it.
+        """
         folder = OVERLAYS / self.environment.name
+        if not folder.is_dir():
+            like = OVERLAYS / "staging"
+            msg = f"{folder} is missing: copy {like}, and change what is different there"
+            raise FailedError(msg)
         objects = parsed(self.shell.read("kubectl", "kustomize", str(folder)))
         found = [identity(each) for each in objects]
         for kind in ("Deployment", "Service"):
@@ -127,9 +149,38 @@ class Kubernetes:
         for container in spec["containers"]:
             if container["name"] == "app":
                 container["image"] = image
-                return yaml.safe_dump_all(objects)
+                manifest = yaml.safe_dump_all(objects)
+                self._admit(folder, Release(0, "", image, manifest))
+                return manifest
         msg = f"{folder}: its Deployment must have a container that is called app"
         raise FailedError(msg)
+
+    def _admit(self, folder: Path, release: Release) -> None:
+        """Make sure that the namespace would take a release, and has what it refers to."""
+        others, service = self._in_slot(release, SLOTS[0], self.environment.replicas)
+        objects = [*others, service]
+        ask = ("apply", "--dry-run=server", "--validate=true", "--output=name", "--filename=-")
+        try:
+            self.shell.read(*self.kubectl, *ask, stdin=yaml.safe_dump_all(objects))
+        except FailedError as error:
+            said = re.sub(r"; if you choose to ignore these errors, .*", "", str(error))
+            msg = f"{folder}: the cluster would not take it: {said}"
+            raise FailedError(msg) from None
+        wrong = []
+        for kind, name in sorted(referred(objects)):
+            try:
+                found = ("get", kind.lower(), name, "--ignore-not-found", "--output=name")
+                is_there = bool(self.shell.read(*self.kubectl, *found))
+            except FailedError as error:
+                if "(Forbidden)" not in error.said:
+                    raise
+                continue  # who may not look may still deploy
+            if not is_there:
+                how = "create secret generic" if kind == "Secret" else "create configmap"
+                make = f"{' '.join(self.lasting)} {how} {name} --from-env-file=FILE"
+                wrong.append(f"{folder}: the namespace has no {kind} {name!r}: {make}")
+        if wrong:
+            raise FailedError("\n".join(wrong))
 
     def difference(self, release: Release) -> str:
         """Return how what would be applied differs from what serves, as `diff -u` does."""
@@ -174,6 +225,12 @@ class Kubernetes:
             self._apply(rollout, rollout.release, seen, seen.to(rollout))
         else:
             self._scale(seen.to(rollout), replicas)
+
+    def complaint(self, rollout: Rollout) -> str:
+        """Return why the release is not ready yet: what is told of the first pod that is not."""
+        seen = self._look()
+        slot = seen.slots.get(seen.to(rollout))
+        return self._events(slot) if slot else ""
 
     def finish(self, rollout: Rollout) -> None:
         """Make its slot the live one, and let go of what the release before had."""
@@ -267,7 +324,12 @@ class Kubernetes:
 
     def logs(self, lines: int, *, follow: bool) -> Iterator[str]:
         """Yield what the instances said, each line with the instance's name before it."""
-        labels = f"--selector={NAME}={self.name},{COMPONENT}=service"
+        # What was let go of may still be on its way out.
+        numbers = {str(slot.release) for slot in self._look().slots.values() if slot.replicas}
+        if not numbers:
+            return
+        kept = f"release in ({', '.join(sorted(numbers))})"
+        labels = f"--selector={NAME}={self.name},{COMPONENT}=service,{kept}"
         options = ("--prefix", "--all-containers", "--ignore-errors", "--max-log-requests=1000")
         command = (*self.lasting, "logs", labels, *options, f"--tail={lines}")
         if not follow:
@@ -370,10 +432,15 @@ class Kubernetes:
     def _trouble(self, slot: Slot, *, strict: bool) -> str:
         """Return why waiting for a slot will not help, with what a pod complains of."""
         failed = slot.trouble(strict=strict, patience=self.environment.deadline / 2)
-        waiting = [pod["metadata"]["name"] for pod in slot.own if not is_ready(pod)]
-        if failed != LATE or not waiting:
+        if failed != LATE:
             return failed
+        return f"{failed}: {self._events(slot) or 'nobody knows why'}"
+
+    def _events(self, slot: Slot) -> str:
+        """Return what Kubernetes warns of about the first pod that is not ready."""
+        waiting = [pod["metadata"]["name"] for pod in slot.own if not is_ready(pod)]
+        if not waiting:
+            return ""
         of = f"--field-selector=type=Warning,involvedObject.name={waiting[0]}"
         lines = '--output=jsonpath={range .items[*]}{.message}{"\\n"}{end}'
-        said = words(self.shell.read(*self.kubectl, "get", "events", of, lines))
-        return f"{failed}: {said or 'nobody knows why'}"
+        return words(self.shell.read(*self.kubectl, "get", "events", of, lines))

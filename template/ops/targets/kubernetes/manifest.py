@@ -9,6 +9,15 @@ import yaml
 from ops.model import Release
 
 Object = dict[str, Any]
+REFERENCES = {
+    "secretRef": "Secret",
+    "secretKeyRef": "Secret",
+    "secret": "Secret",
+    "configMapRef": "ConfigMap",
+    "configMapKeyRef": "ConfigMap",
+    "configMap": "ConfigMap",
+}
+"""What a pod calls what it takes settings from: in envFrom, in env, and in volumes."""
 
 
 def parsed(manifest: str) -> list[Object]:
@@ -24,6 +33,28 @@ def listed(objects: Sequence[Object]) -> str:
 def pick(objects: Sequence[Object], kind: str, name: str) -> Object:
     """Return the object of a kind and name, which has to be there."""
     return next(each for each in objects if identity(each) == (kind, name))
+
+
+def referred(objects: Sequence[Object]) -> set[tuple[str, str]]:
+    """Return kind and name of what pods cannot start without, and the manifest does not make."""
+    needed = set()
+
+    def look(found: Any) -> None:
+        if isinstance(found, list):
+            for each in found:
+                look(each)
+        elif isinstance(found, dict):
+            for key, value in found.items():
+                if key in REFERENCES and isinstance(value, dict) and not value.get("optional"):
+                    name = value.get("name") or value.get("secretName")
+                    needed.add((REFERENCES[key], str(name)))
+                look(value)
+
+    for each in objects:
+        if each["kind"] == "Deployment":
+            pod = each["spec"]["template"]["spec"]
+            look([pod.get(part) for part in ("initContainers", "containers", "volumes")])
+    return needed - {identity(each) for each in objects}
 
 
 def identity(found: Object) -> tuple[str, str]:
