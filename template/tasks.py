@@ -93,6 +93,7 @@ def verify(context: Context, image: str, key: str = "") -> None:
 
 
 namespace = Collection.from_module(sys.modules[__name__])
-if Path("ops").is_dir():  # not every project deploys what it publishes
+if Path(__file__).with_name("ops").is_dir():  # not every project deploys what it publishes
+    import_module("ops.usage").install()
     for each in Collection.from_module(import_module("ops.tasks")).tasks.values():
         namespace.add_task(each)

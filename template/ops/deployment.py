@@ -14,7 +14,7 @@ from tabulate import tabulate
 
 from ops import notify
 from ops.ledger import Entry, live
-from ops.lock import Lock, LockedError, wait_for_end
+from ops.lock import Lock, LockedError, holder, unlock, wait_for_end
 from ops.model import BACK, Rollout
 from ops.place import Place
 from ops.preflight import tag_of
@@ -124,8 +124,37 @@ def take_back(place: Place, reason: str) -> Code:
         return Code.DONE if code in (Code.FAILED, Code.REFUSED) else code
 
 
+def take_lock(place: Place, *, anyway: bool) -> str:
+    """Take the lock from whoever holds it; return who that was, and what they have left.
+
+    Raises:
+        FailedError: they are at work, and it is not to be taken from them anyway.
+    """
+    store, name = place.target.store, place.name
+    lease = holder(store)
+    if lease and not lease.has_expired(datetime.now(UTC)) and not anyway:
+        msg = (
+            f"{lease} is at work: `inv abort {name}` asks it to go back; --yes unlocks all the same"
+        )
+        raise FailedError(msg)
+    lease = unlock(store)
+    told = f"It was held by {lease}." if lease else "Nobody held it."
+    if entry := unfinished(place):
+        then = f"`inv abort {name}` takes it back"
+        also = "`inv promote` goes on" if entry.phase is Phase.HELD else "so does a deployment"
+        told += f"\n{entry.version} is left {entry.phase}: {then}, {also}."
+    return told
+
+
 def rehearse(place: Place, version: str) -> Code:
-    """Print what a deployment would change and run, and change nothing."""
+    """Print what a deployment would change and run, and change nothing.
+
+    What would be refused is refused.
+    """
+    lease = holder(place.target.store)
+    if lease and not lease.has_expired(datetime.now(UTC)):
+        raise LockedError(str(lease))
+    refuse_held(place, unfinished(place))
     entries = place.ledger.entries()
     serving = live(entries)
     previous = place.ledger.release(serving.release) if serving else None
@@ -167,6 +196,20 @@ def unfinished(place: Place) -> Entry | None:
     return next((entry for entry in last if not entry.is_over), None)
 
 
+def refuse_held(place: Place, entry: Entry | None) -> None:
+    """Make sure that nothing is held: whoever holds it has to decide.
+
+    Raises:
+        FailedError: something is.
+    """
+    if entry and entry.phase is Phase.HELD:
+        msg = (
+            f"{entry.version} is held at {entry.share} % of the traffic by {entry.who}: "
+            f"`inv promote {place.name}` or `inv abort {place.name}` first"
+        )
+        raise FailedError(msg)
+
+
 def put_right(place: Place, lock: Lock) -> Code | None:
     """Go back or finish where a run was killed; return a code if that needs a person.
 
@@ -174,15 +217,9 @@ def put_right(place: Place, lock: Lock) -> Code | None:
         FailedError: something is held, and whoever holds it has to decide.
     """
     entry = unfinished(place)
+    refuse_held(place, entry)
     if entry is None:
         return None
-    if entry.phase is Phase.HELD:
-        share = entry.share
-        msg = (
-            f"{entry.version} is held at {share} % of the traffic by {entry.who}: "
-            f"`inv promote {place.name}` or `inv abort {place.name}` first"
-        )
-        raise FailedError(msg)
     doing = entry.state.stuck_in or entry.phase
     say(f"{entry.version} was interrupted while {doing} (by {entry.who} from {entry.origin})")
     code = conclude(place, Run(place, lock, entry), recover(entry.state))
@@ -270,7 +307,8 @@ def told(place: Place, entry: Entry) -> str:
         case Phase.FAILED:
             before = version_before(place, entry)
             serves = f"{before} serves" if before else "nothing served before it"
-            return f"{version} failed on {name}, and {serves}: {reason}"
+            why = reason.removeprefix("failed: ")  # as a gate says it
+            return f"{version} failed on {name}, and {serves}: {why}"
         case Phase.HELD:
             share = entry.share
             then = f"`inv promote {name}` or `inv abort {name}`"

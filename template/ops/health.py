@@ -141,7 +141,7 @@ def _version(url: str, serving: Entry | None, expected: str) -> list[Row]:
     if serving is None:
         return [
             Row("version", Level.FAIL if trouble else Level.OK, trouble or served),
-            Row("deployed", Level.WARN, "nothing is recorded"),
+            Row("deployed", Level.WARN, "nothing is recorded that serves"),
         ]
     trouble = trouble or mismatch(served, expected or serving.version)
     when = f"{serving.ended or serving.began:%Y-%m-%d %H:%M %Z}".strip()

@@ -346,6 +346,9 @@ def read_environments(path: Path = ENVIRONMENTS) -> Mapping[str, Environment]:
         if not re.fullmatch(DNS_LABEL, name) or not isinstance(table, dict):
             wrong.append(f"{path}: {name} must be a table, called like `staging`")
             continue
+        if name == "local":
+            wrong.append(f"{path}: local is what `inv up` starts: call it something else")
+            continue
         if "name" in table:
             wrong.append(f"{path}: {name}.name is no key that is known here")
             continue

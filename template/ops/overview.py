@@ -33,11 +33,16 @@ def status(place: Place) -> str:
         gone = ", gone: it is taken over" if lease.has_expired(datetime.now(UTC)) else ""
         lines.append(f"lock       {lease}{gone}")
     rows = [
-        (each.name, each.release, "yes" if each.live else "", each.ready, each.restarts)
+        (each.name, each.release, _yes(each.live), _yes(each.ready), each.restarts)
         for each in place.target.instances()
     ]
-    table = tabulate(rows, ("instance", "release", "live", "ready", "restarts"), "plain")
-    return "\n".join([*lines, "", table])
+    if rows:
+        lines += ["", tabulate(rows, ("instance", "release", "live", "ready", "restarts"), "plain")]
+    return "\n".join(lines)
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else ""
 
 
 def history(place: Place, number: int, *, as_json: bool) -> str:

@@ -1,5 +1,6 @@
 """One entry of the ledger on its way: each phase is carried out, recorded before, and told."""
 
+import shutil
 import signal
 import sys
 import time
@@ -32,13 +33,14 @@ INSISTENT = (Phase.FINISHING, Phase.ABORTING, Phase.RESTORING)
 
 def say(text: str) -> None:
     """Tell a change, in one line with its time; what a terminal shows meanwhile goes."""
-    clear = "\r\033[K" if sys.stdout.isatty() else ""
-    _show(f"{clear}{datetime.now(UTC):%H:%M:%S}  {text}\n")
+    _show(f"{datetime.now(UTC):%H:%M:%S}  {text}\n")
 
 
 def _show(text: str) -> None:
-    with suppress(OSError):  # that nobody listens any more is no reason to stop half-way
-        print(text, end="", flush=True)
+    """Print in place of what a terminal shows meanwhile."""
+    # That nobody listens any more, or a signal came while it was printed, does not stop half-way.
+    with suppress(OSError, RuntimeError):
+        print(f"\r\033[K{text}" if sys.stdout.isatty() else text, end="", flush=True)
 
 
 def prepare(place: Place, version: str, number: int) -> tuple[Release, preflight.Image]:
@@ -70,7 +72,8 @@ class Run:
     _trouble_since: float | None = None
     _watch: gate.Watcher | None = None
     _open: ExitStack = field(default_factory=ExitStack)
-    _signal: str = ""
+    _stopped: str = ""
+    """By which signal, if one came."""
     _wake: Flag = field(default_factory=Flag)
     _told: str = ""
     steps: list[tuple[str, float, str]] = field(default_factory=list)
@@ -84,6 +87,7 @@ class Run:
             LostError: it could not be renewed.
         """
         with self._heeding_signals(), self._open:
+            say(f"{self.entry.action} {self.entry.version}: {self.place.name}, times are UTC")
             if state and state != self.entry.state:
                 self._enter(state)
             while self.entry.phase not in ENDED | {Phase.HELD}:
@@ -140,28 +144,46 @@ class Run:
         insistent = state.phase in INSISTENT
         if not insistent and (asked := self._asked()):
             return Trouble(asked)
-        deadline = self.place.environment.deadline
         try:
             event = self._act(state)
         except Exception as error:  # noqa: BLE001  # of whatever kind: nobody is left half-way
-            if not isinstance(error, FailedError):
-                traceback.print_exc()
-                error = FailedError(f"unexpected: {error!r}")
-            looking = state.phase in (Phase.SETTLING, Phase.WATCHING)
-            patience = deadline if insistent else min(PATIENCE, deadline) if looking else 0
-            self._trouble_since = self._trouble_since or time.monotonic()
-            if time.monotonic() - self._trouble_since >= patience:
-                return Trouble(str(error))
-            self._tell(f"cannot look, and tries on: {error}")
-            return None
-        self._trouble_since = None
+            event = self._failed(state, error)
+        else:
+            self._trouble_since = None
+        if self._stopped and not insistent:  # what went wrong may have done so for that reason
+            return Trouble(self._stopped)
         if isinstance(event, Progress):
             self._tell(str(event))
             waiting = state.phase in (Phase.SETTLING, Phase.RESTORING)
-            late = time.monotonic() - self._since > deadline
-            if waiting and late and not event.settled and not event.failed:
-                return Trouble(f"not {state.phase.split()[-1]} within {deadline:.0f} s: {event}")
+            deadline = self.place.environment.deadline
+            is_late = time.monotonic() - self._since > deadline
+            if waiting and is_late and not event.settled and not event.failed:
+                late = f"not {state.phase.split()[-1]} within {deadline:.0f} s: {event}"
+                return Trouble(f"{late}{self._complaint(state)}")
         return event
+
+    def _failed(self, state: State, error: Exception) -> Trouble | None:
+        """Return what an error comes to; where it may pass, nothing for a while."""
+        if not isinstance(error, FailedError):
+            traceback.print_exc()
+            error = FailedError(f"unexpected: {error!r}")
+        insistent, deadline = state.phase in INSISTENT, self.place.environment.deadline
+        looking = state.phase in (Phase.SETTLING, Phase.WATCHING)
+        patience = deadline if insistent else min(PATIENCE, deadline) if looking else 0
+        self._trouble_since = self._trouble_since or time.monotonic()
+        if time.monotonic() - self._trouble_since >= patience:
+            return Trouble(str(error))
+        if insistent or not self._stopped:
+            self._tell(f"cannot look, and tries on: {error}")
+        return None
+
+    def _complaint(self, state: State) -> str:
+        """Return what the target knows of why a release is not ready."""
+        said = ""
+        if state.phase is Phase.SETTLING and self._rollout:
+            with suppress(FailedError):
+                said = self.place.target.complaint(self._rollout)
+        return f": {said}" if said else ""
 
     def _act(self, state: State) -> Event | None:
         """Do what the phase is there for."""
@@ -206,10 +228,10 @@ class Run:
         environment = self.place.environment
         with self.place.target.reach(rollout) as url:
             found = gate.smoke(environment, url, rollout.release.serves)
-            self._tell(str(found))
+            self._tell(str(found), stays=True)
             if found.event == Done() and environment.integration:
                 found = gate.integration(environment, url)
-                self._tell(str(found))
+                self._tell(str(found), stays=True)
         return found.event
 
     def _look(self, rollout: Rollout) -> Event | None:
@@ -223,13 +245,13 @@ class Run:
             watcher = gate.Watcher(environment, rollout.release.number, url)
             self._watch = self._open.enter_context(closing(watcher))
         found = self._watch.step()
-        self._tell(str(self._watch) if found is None else str(found))
+        self._tell(str(self._watch) if found is None else str(found), stays=found is not None)
         return None if found is None else found.event
 
     def _asked(self) -> str:
         """Return who asked to stop, if anybody did."""
-        if self._signal:
-            return f"stopped by {self._signal}"
+        if self._stopped:
+            return self._stopped
         store = self.place.target.store
         try:
             asked = store.read(STOP)
@@ -240,24 +262,31 @@ class Run:
             return ""
         return asked.text
 
-    def _tell(self, text: str) -> None:
-        if text and text != self._told:
-            self._told = text
-            if not sys.stdout.isatty():
-                say(f"  {text}")
-        if sys.stdout.isatty():
-            _show(f"\r\033[K          {text[:100]}")
+    def _tell(self, text: str, *, stays: bool = False) -> None:
+        """Tell how it goes: in a log, each change; on a terminal in one line, unless it stays."""
+        stays = stays or not sys.stdout.isatty()
+        if stays and text and text != self._told:
+            say(f"  {text}")
+        self._told = text or self._told
+        if not stays:
+            width = shutil.get_terminal_size().columns
+            _show(f"{'':10}{' '.join(text.split())}"[: width - 1])
 
     @contextmanager
     def _heeding_signals(self) -> Iterator[None]:
         """Go back on the first signal, and leave at once on the second."""
 
         def heed(number: int, _frame: FrameType | None) -> None:
-            self._signal = signal.Signals(number).name
+            name = signal.Signals(number).name
+            self._stopped = f"stopped by {name}"
             self._wake.set()
-            # A terminal that is closed may say so twice.
-            hung_up = number == signal.SIGHUP
-            signal.signal(number, signal.SIG_IGN if hung_up else signal.SIG_DFL)
+            if number == signal.SIGHUP:  # a terminal that is closed may say so twice
+                signal.signal(number, signal.SIG_IGN)
+                return
+            signal.signal(number, signal.default_int_handler)
+            phase = self.entry.phase
+            then = f"goes on {phase}" if phase in INSISTENT else "goes back"
+            say(f"{self._stopped}: it {then}; a second {name} leaves at once")
 
         heeded = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
@@ -265,6 +294,13 @@ class Run:
         kept = {each: signal.signal(each, heed) for each in heeded}
         try:
             yield
+        except KeyboardInterrupt:
+            then = (
+                f"the next deployment goes on from here, and so does `inv abort {self.place.name}`"
+            )
+            say(f"left while {self.entry.phase}: {then}")
+            raise
         finally:
+            _show("")
             for number, handler in kept.items():
                 signal.signal(number, handler)

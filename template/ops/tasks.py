@@ -25,7 +25,8 @@ HOLD = "stay at each stop until `inv promote`"
         "dry-run": "check everything, print what would change and run, and change nothing",
         "hold": HOLD,
         "yes": YES,
-    }
+    },
+    auto_shortflags=False,
 )
 def deploy(
     _: Context,
@@ -52,7 +53,8 @@ def deploy(
         "environment": ENVIRONMENT,
         "to": "a version or number of `inv history`; default: what served before",
         "yes": YES,
-    }
+    },
+    auto_shortflags=False,
 )
 def rollback(_: Context, environment: str, to: str = "", yes: bool = False) -> None:
     """Serve an earlier release again, from its recorded manifest."""
@@ -64,7 +66,7 @@ def rollback(_: Context, environment: str, to: str = "", yes: bool = False) -> N
         end(deployment.rollback(place, to))
 
 
-@task(help={"environment": ENVIRONMENT, "hold": HOLD})
+@task(help={"environment": ENVIRONMENT, "hold": HOLD}, auto_shortflags=False)
 def promote(_: Context, environment: str, hold: bool = False) -> None:
     """Let a release that is held go on."""
     from ops import deployment
@@ -74,7 +76,7 @@ def promote(_: Context, environment: str, hold: bool = False) -> None:
         end(deployment.promote(place, hold=hold))
 
 
-@task(help={"environment": ENVIRONMENT})
+@task(help={"environment": ENVIRONMENT}, auto_shortflags=False)
 def abort(_: Context, environment: str) -> None:
     """Take back a deployment that is under way, held or was interrupted."""
     from ops import deployment
@@ -84,19 +86,18 @@ def abort(_: Context, environment: str) -> None:
         end(deployment.abort(place))
 
 
-@task(help={"environment": ENVIRONMENT, "yes": YES})
+@task(help={"environment": ENVIRONMENT, "yes": YES}, auto_shortflags=False)
 def unlock(_: Context, environment: str, yes: bool = False) -> None:
     """Take the lock from whoever holds it; who died loses it without that."""
-    from ops import lock
+    from ops import deployment
     from ops.verbs import confirm, opened
 
     with opened(environment) as place:
         confirm(place, f"unlock {environment}", yes=yes)
-        lease = lock.unlock(place.target.store)
-        print(f"It was held by {lease}." if lease else "Nobody held it.")
+        print(deployment.take_lock(place, anyway=yes))
 
 
-@task(help={"environment": ENVIRONMENT})
+@task(help={"environment": ENVIRONMENT}, auto_shortflags=False)
 def status(_: Context, environment: str) -> None:
     """Show what serves, what is under way, the lock, and every instance."""
     from ops import overview
@@ -106,7 +107,10 @@ def status(_: Context, environment: str) -> None:
         print(overview.status(place))
 
 
-@task(help={"environment": ENVIRONMENT, "number": "how many", "as-json": "for machines"})
+@task(
+    help={"environment": ENVIRONMENT, "number": "how many; default: 20", "as-json": "for machines"},
+    auto_shortflags=False,
+)
 def history(_: Context, environment: str, number: int = 20, as_json: bool = False) -> None:
     """Show what was deployed: when, by whom, from where, with what outcome."""
     from ops import overview
@@ -116,7 +120,14 @@ def history(_: Context, environment: str, number: int = 20, as_json: bool = Fals
         print(overview.history(place, number, as_json=as_json))
 
 
-@task(help={"environment": ENVIRONMENT, "days": "how far back", "as-json": "for machines"})
+@task(
+    help={
+        "environment": ENVIRONMENT,
+        "days": "how far back; default: 30",
+        "as-json": "for machines",
+    },
+    auto_shortflags=False,
+)
 def figures(_: Context, environment: str, days: int = 30, as_json: bool = False) -> None:
     """Show how often is deployed, how fast, how much of it fails, and for how long."""
     from ops.figures import figures as measured
@@ -127,7 +138,7 @@ def figures(_: Context, environment: str, days: int = 30, as_json: bool = False)
         print(json.dumps(found.as_json()) if as_json else found)
 
 
-@task(help={"environment": ENVIRONMENT})
+@task(help={"environment": ENVIRONMENT}, auto_shortflags=False)
 def health(_: Context, environment: str) -> None:
     """Check end points, response times, certificate, replicas and version."""
     from ops import overview
@@ -141,12 +152,16 @@ def health(_: Context, environment: str) -> None:
 
 @task(
     help={
-        "environment": "one of deploy/environments.toml; local: what `inv up` started",
+        "environment": "one of deploy/environments.toml; default: local, what `inv up` started",
         "follow": "go on until Ctrl-C",
-        "lines": "how many of each instance",
-    }
+        "lines": "how many of each instance; default: 100",
+    },
+    positional=["environment"],
+    auto_shortflags=False,
 )
-def logs(context: Context, environment: str, follow: bool = False, lines: int = 100) -> None:
+def logs(
+    context: Context, environment: str = "local", follow: bool = False, lines: int = 100
+) -> None:
     """Show what the instances of the service log."""
     if environment == "local":
         follows = " --follow" if follow else ""
@@ -162,13 +177,14 @@ def logs(context: Context, environment: str, follow: bool = False, lines: int = 
 @task(
     help={
         "environment": ENVIRONMENT,
-        "requests": "how many",
-        "concurrency": "how many at a time",
-        "rate": "how many a second; default: as many as can be",
-        "error-rate": "the share that may fail",
-        "p95": "seconds in which 95 % must be answered",
-        "path": "what is asked for",
-    }
+        "requests": "how many; default: 100",
+        "concurrency": "how many at a time; default: 10",
+        "rate": "how many a second, like 5 or 0.5; default: as many as can be",
+        "error-rate": "the share that may fail, 0 to 1; default: 0.01",
+        "p95": "seconds in which 95 % must be answered; default: 1.0",
+        "path": "what is asked for; default: /readyz",
+    },
+    auto_shortflags=False,
 )
 def loadtest(  # noqa: PLR0913, PLR0917  # each is an option
     _: Context,
@@ -199,7 +215,10 @@ def loadtest(  # noqa: PLR0913, PLR0917  # each is an option
         end(1 if result.breaches else 0)
 
 
-@task(help={"refs": "git's full names of what was published, with spaces between"})
+@task(
+    help={"refs": "git's full names of what was published, with spaces between"},
+    auto_shortflags=False,
+)
 def dispatch(_: Context, refs: str) -> None:
     """Start deploy.yml for each environment that takes what was published."""
     from ops import dispatch as published

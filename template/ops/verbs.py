@@ -13,6 +13,9 @@ from ops.lock import LockedError, LostError
 from ops.place import Place
 from pipeline.shell import FailedError
 
+INTERRUPTED = 130
+"""What a shell gives for a command that Ctrl-C has ended."""
+
 
 @contextmanager
 def answering() -> Iterator[None]:
@@ -20,7 +23,12 @@ def answering() -> Iterator[None]:
     if isinstance(sys.stdout, TextIOWrapper):  # a word that its encoding lacks stops nothing
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # here, where what goes wrong with it is known
+    except KeyboardInterrupt:
+        raise Exit(code=INTERRUPTED) from None
     except BrokenPipeError:  # who reads has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except LockedError as error:
@@ -33,9 +41,21 @@ def answering() -> Iterator[None]:
 
 @contextmanager
 def opened(environment: str, *, dry_run: bool = False) -> Iterator[Place]:
-    """Open an environment, and end as `answering` does."""
+    """Open an environment, and end as `answering` does.
+
+    A command that failed is no answer where its target is not there at all.
+    """
     with answering():
-        yield Place.open(environment, dry_run=dry_run)
+        place = Place.open(environment, dry_run=dry_run)
+        try:
+            yield place
+        except LockedError as error:
+            msg = f"{error}: wait until it has ended, or `inv abort {environment}`"
+            raise LockedError(msg) from None
+        except FailedError as error:
+            if error.said:
+                place.target.answers()
+            raise
 
 
 def end(code: int) -> None:

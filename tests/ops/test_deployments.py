@@ -36,7 +36,7 @@ def test_no_request_is_lost_whatever_the_strategy_and_the_outcome(
             failed = deployer.deploy("errors")
             assert failed.status == 1, failed.out
             assert "errors failed on " in failed.out
-            assert f", and {version} serves: failed: GET /v1/notes: status 500" in failed.out
+            assert f", and {version} serves: GET /v1/notes: status 500" in failed.out
             assert deployer.served() == version
             assert not users.lost, strategy
         deployer.must("rollback")
@@ -53,7 +53,8 @@ def test_no_request_is_lost_whatever_the_strategy_and_the_outcome(
 
 BAD = {
     "crashes": "this release crashes at its start",
-    "unready": "not ready within 20 s|Readiness probe failed: .*503",
+    "unready": "not ready within 20 s: .*HTTP Error 503.*; its last words: "
+    "|Readiness probe failed: .*503",
     "leaks": "failed",
     "dies": "this release dies of its fault",
 }
@@ -93,7 +94,8 @@ def test_a_release_is_held_promoted_and_aborted_by_people(make_deployer: MakeDep
         assert f"2.0.0 is held at 0 % of the traffic of {name}: {then}" in out
         assert deployer.served() == "1.0.0"
         assert "under way  2.0.0: held, at 0 % of the traffic" in deployer.must("status")
-        for other in (["deploy", "--version", "1.0.0"], ["rollback"]):
+        rehearsal = ["deploy", "--version", "1.0.0", "--dry-run"]
+        for other in (["deploy", "--version", "1.0.0"], ["rollback"], rehearsal):
             done = deployer.inv(*other)
             assert done.status == 2
             assert f"2.0.0 is held at 0 % of the traffic by Ada: {then} first" in done.out
@@ -128,6 +130,11 @@ def test_one_works_at_a_time_and_can_be_asked_to_stop(make_deployer: MakeDeploye
             done = deployer.deploy("2.0.0")
             assert done.status == 3, done.out
             assert "locked: Ada (deploy 2.0.0) from " in done.out
+            assert f": wait until it has ended, or `inv abort {deployer.name}`" in done.out
+            done = deployer.deploy("2.0.0", "--dry-run")
+            assert done.status == 3, done.out
+            done = deployer.inv("unlock")
+            assert done.status == 2, done.out
             out = deployer.must("abort")
             assert "is at work, and is asked to go back" in out
             assert f"2.0.0 failed on {deployer.name}, and 1.0.0 serves: aborted by Ada" in out
@@ -155,7 +162,7 @@ def test_one_whose_lock_was_taken_touches_nothing_any_more(make_deployer: MakeDe
     deployer.write(watch={"seconds": 300, "requests": 1})
     with deployer.started("deploy", "--version", "2.0.0") as running:
         running.wait_for("watching")
-        assert "It was held by Ada (deploy 2.0.0) from " in deployer.must("unlock")
+        assert "It was held by Ada (deploy 2.0.0) from " in deployer.must("unlock", "--yes")
         done = running.ended()
     assert done.status == 3, done.out
     assert "the lock was taken away by somebody who unlocked" in done.out
@@ -267,7 +274,7 @@ def test_a_ledger_that_cannot_be_written_is_a_reason_to_go_back(
         assert deployer.served() == "1.0.0"
         in_the_way.rmdir()
         assert "under way  2.0.0: trying" in deployer.must("status")
-        deployer.must("unlock")
+        deployer.must("unlock", "--yes")
         assert "2.0.0 was interrupted while trying" in deployer.must_deploy("2.0.0")
         assert users.lost == []
 
@@ -393,7 +400,7 @@ def test_a_person_sees_what_there_is(make_deployer: MakeDeployer) -> None:
 
     status = deployer.must("status")
     assert f"{name} serves 1.0.0, release 1" in status
-    assert status.count(" yes ") == 2
+    assert status.count(" yes ") == 4, "two are live, and ready"
 
     history = deployer.must("history")
     assert "1.0.0 *" in history

@@ -92,6 +92,7 @@ WRONG = {
     f'{COMPOSE}compose = {{ secrets = ".env" }}\n': [
         "staging.compose.secrets must be an absolute path on the host, like /srv/notes (got '.env')"
     ],
+    COMPOSE.replace("staging", "local"): ["local is what `inv up` starts: call it something else"],
     "staging = 1\n": ["staging must be a table, called like `staging`"],
     f"{COMPOSE}replicas = 0\n[production]\ntarget = 1\n": [
         "staging.replicas must be at least 1 (got 0)",

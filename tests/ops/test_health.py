@@ -80,7 +80,7 @@ def test_nobody_there_is_told_row_by_row() -> None:
         assert level(report, check)[0] is Level.FAIL
         assert "ConnectError" in level(report, check)[1]
     assert level(report, "instances") == (Level.FAIL, "0 of 2 ready, 0 restarts, release none")
-    assert level(report, "deployed") == (Level.WARN, "nothing is recorded")
+    assert level(report, "deployed") == (Level.WARN, "nothing is recorded that serves")
 
 
 def test_what_is_slow_or_was_restarted_is_a_warning() -> None:

@@ -4,6 +4,7 @@ The target is one that does at once what it is told, for what is tried here is n
 store is really there.
 """
 
+import io
 import os
 import signal
 import sys
@@ -14,17 +15,18 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from ops import deployment
+from ops import deployment, overview
 from ops.deployment import Code
 from ops.ledger import Entry, Ledger
-from ops.lock import NAME, Lease, Lock
-from ops.model import BACK, Environment, Progress, Release, Rollout
+from ops.lock import NAME, Lease, Lock, LockedError, holder
+from ops.model import BACK, Environment, Instance, Progress, Release, Rollout
 from ops.place import Place
 from ops.preflight import tag_of
 from ops.rollout import Phase, State
 from ops.shell import Shell
 from ops.targets import Store, Target
 from ops.targets.compose.host import Files, Host
+from pipeline.shell import FailedError
 
 from tests.ops.unsure import Unsure
 
@@ -57,8 +59,14 @@ class Obedient:
     def observe(self, rollout: Rollout) -> Progress:
         return Progress(rollout.share, 1, 1, settled=self.ready)
 
+    def complaint(self, _: Rollout) -> str:
+        return "its health check says: 503"
+
     def restored(self, _: Rollout) -> Progress:
         return Progress(100, 1, 1, settled=True)
+
+    def instances(self) -> list[Instance]:
+        return []
 
 
 @dataclass
@@ -67,12 +75,13 @@ class Desk:
 
     target: Obedient
     store: Unsure
+    deadline: float = 300
 
     @property
     def place(self) -> Place:
         """What a new run opens."""
         environment = Environment.model_validate(
-            {"name": "staging", "target": "compose", "lease": 2}
+            {"name": "staging", "target": "compose", "lease": 2, "deadline": self.deadline}
         )
         return Place(environment, cast("Target", self.target), Ledger(self.store))
 
@@ -240,3 +249,123 @@ def test_who_has_no_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 )
 def test_only_a_version_loses_its_v(version: str, tag: str) -> None:
     assert tag_of(version) == tag
+
+
+def test_who_stops_it_while_it_checks_is_the_reason_and_not_what_they_ended_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        msg = "trivy says: no word"
+        raise FailedError(msg)
+
+    monkeypatch.setattr(desk.target, "check", check)
+    assert deployment.rollback(desk.place, "") is Code.REFUSED
+    assert desk.last.reason == "stopped by SIGINT"
+    out = capsys.readouterr().out
+    assert out.count("stopped by SIGINT: it goes back; a second SIGINT leaves at once") == 1
+
+
+def test_who_stops_it_after_the_last_check_has_touched_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk.target, "check", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert deployment.rollback(desk.place, "") is Code.REFUSED
+    assert desk.target.told == []
+
+
+def test_a_second_signal_leaves_at_once_and_the_next_run_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.target, "begin", lambda _: Shell().read("sleep", "50"))
+        for seconds in (1, 2):
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            deployment.rollback(desk.place, "")
+    assert "left while starting: the next deployment goes on" in capsys.readouterr().out
+    assert (desk.last.phase, desk.store.read(NAME)) == (Phase.BEGINNING, None)
+    assert deployment.abort(desk.place) is Code.DONE
+    assert desk.last.phase is Phase.FAILED
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def test_a_terminal_shows_one_line_that_fits_and_goes_and_keeps_the_rest(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, looks = Screen(), iter([False, True])
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "30")
+
+    def observe(rollout: Rollout) -> Progress:
+        is_settled = next(looks, True)
+        return Progress(rollout.share, 1, 1, is_settled)
+
+    monkeypatch.setattr(desk.target, "observe", observe)
+    assert deployment.rollback(desk.place, "") is Code.DONE
+    first, *shown = screen.getvalue().split("\r\033[K")
+    assert first == ""
+    assert "rollback 1.0.0: staging, times are UTC" in shown[0]
+    passing = [each for each in shown if not each.endswith("\n")]
+    assert "          1 of 1 ready, 0 %" in passing[0]
+    assert max(map(len, passing)) == 29
+    assert shown[-2:] == ["", shown[-1]], "it is gone before the last line"
+    assert "staging serves 1.0.0 again" in shown[-1]
+
+
+def test_a_terminal_is_clear_after_an_error_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    desk.target.ready = False
+    threading.Timer(2, lambda: deployment.take_lock(desk.place, anyway=True)).start()
+    with pytest.raises(LockedError):
+        deployment.rollback(desk.place, "")
+    assert screen.getvalue().endswith("\r\033[K")
+
+
+def test_what_is_not_ready_in_time_is_told_with_the_reason(desk: Desk) -> None:
+    desk.target.ready, desk.deadline = False, 1
+    assert deployment.rollback(desk.place, "") is Code.FAILED
+    assert desk.last.reason.endswith("% of the traffic: its health check says: 503")
+
+
+def test_who_is_at_work_is_not_robbed_without_a_word(desk: Desk) -> None:
+    with Lock(desk.store, "Ada", "her desk", "deploy", 60):
+        with pytest.raises(FailedError, match=r"is at work: `inv abort staging` .*--yes unlocks"):
+            deployment.take_lock(desk.place, anyway=False)
+        with pytest.raises(LockedError):
+            deployment.rehearse(desk.place, "3.0.0")
+        assert deployment.take_lock(desk.place, anyway=True).startswith("It was held by Ada")
+        assert holder(desk.store) is None
+    assert deployment.take_lock(desk.place, anyway=False) == "Nobody held it."
+
+
+def test_who_takes_a_lock_is_told_what_is_left_to_do(desk: Desk) -> None:
+    interrupted(desk, Phase.WATCHING)
+    left = "\n3.0.0 is left watching: `inv abort staging` takes it back, so does a deployment."
+    assert deployment.take_lock(desk.place, anyway=True).endswith(left)
+
+
+def test_what_a_deployment_refuses_its_rehearsal_refuses(desk: Desk) -> None:
+    desk.place.ledger.add(entry(3, Phase.HELD, 2))
+    with pytest.raises(FailedError, match=r"3\.0\.0 is held at 0 % of the traffic by Ada"):
+        deployment.rehearse(desk.place, "4.0.0")
+
+
+def test_an_outcome_says_once_that_it_failed(desk: Desk) -> None:
+    failed = entry(3, Phase.FAILED, 2, reason="failed: 16.67% failed, 1.00% may")
+    said = "3.0.0 failed on staging, and 2.0.0 serves: 16.67% failed, 1.00% may"
+    assert deployment.told(desk.place, failed) == said
+
+
+def test_where_no_instance_is_there_is_no_table(desk: Desk) -> None:
+    assert overview.status(desk.place).splitlines()[-1].startswith("image ")
