@@ -324,7 +324,7 @@ def test_what_the_cluster_would_not_take_is_refused_before_anything_is_touched(
     place.kubectl("create", "secret", "generic", place.name, "--from-literal=APP_LOG_LEVEL=info")
     place.release(place.images.good)
     place.configure("      - {op: add, path: /spec/minReadySecond, value: 2}\n")
-    with pytest.raises(FailedError, match='would not take it: .*unknown field "minReadySecond"'):
+    with pytest.raises(FailedError, match=r'would not take it: .*unknown field "minReadySecond"'):
         place.release(place.images.good)
     assert place.kubectl("get", "deployments,services,pods", "--output=name") == ""
 
