@@ -87,7 +87,8 @@ class Run:
             LostError: it could not be renewed.
         """
         with self._heeding_signals(), self._open:
-            say(f"{self.entry.action} {self.entry.version}: {self.place.name}, times are UTC")
+            doing = f"{self.entry.action} {self.entry.version}"
+            say(f"{doing} on {self.place.name}, {self.entry.phase}; times are UTC")
             if state and state != self.entry.state:
                 self._enter(state)
             while self.entry.phase not in ENDED | {Phase.HELD}:

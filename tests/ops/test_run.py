@@ -312,7 +312,7 @@ def test_a_terminal_shows_one_line_that_fits_and_goes_and_keeps_the_rest(
     assert deployment.rollback(desk.place, "") is Code.DONE
     first, *shown = screen.getvalue().split("\r\033[K")
     assert first == ""
-    assert "rollback 1.0.0: staging, times are UTC" in shown[0]
+    assert "rollback 1.0.0 on staging, checking; times are UTC" in shown[0]
     passing = [each for each in shown if not each.endswith("\n")]
     assert "          1 of 1 ready, 0 %" in passing[0]
     assert max(map(len, passing)) == 29
