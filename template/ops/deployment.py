@@ -124,6 +124,25 @@ def take_back(place: Place, reason: str) -> Code:
         return Code.DONE if code in (Code.FAILED, Code.REFUSED) else code
 
 
+def leave(place: Place) -> Code:
+    """Record that what is stuck has failed, and touch nothing: a person has seen to it.
+
+    Raises:
+        FailedError: nothing is stuck.
+    """
+    with locked(place, "abort --leave"):
+        entry = unfinished(place)
+        if entry is None or entry.phase is not Phase.STUCK:
+            msg = f"nothing is stuck on {place.name}: see `inv status {place.name}`"
+            raise FailedError(msg)
+        who, origin = asker()
+        reason = f"left as it is by {who} from {origin}, when it was stuck: {entry.reason}"
+        state = replace(entry.state, phase=Phase.FAILED, reason=reason, stuck_in=None)
+        place.ledger.update(replace(entry, state=state, ended=datetime.now(UTC)))
+        say(f"{entry.version} is recorded as failed on {place.name}, and nothing was touched")
+        return Code.DONE
+
+
 def take_lock(place: Place, *, anyway: bool) -> str:
     """Take the lock from whoever holds it; return who that was, and what they have left.
 

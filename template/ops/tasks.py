@@ -76,14 +76,20 @@ def promote(_: Context, environment: str, hold: bool = False) -> None:
         end(deployment.promote(place, hold=hold))
 
 
-@task(help={"environment": ENVIRONMENT}, auto_shortflags=False)
-def abort(_: Context, environment: str) -> None:
+@task(
+    help={
+        "environment": ENVIRONMENT,
+        "leave": "touch nothing: what is stuck is recorded as failed, and a person has seen to it",
+    },
+    auto_shortflags=False,
+)
+def abort(_: Context, environment: str, leave: bool = False) -> None:
     """Take back a deployment that is under way, held or was interrupted."""
     from ops import deployment
     from ops.verbs import end, opened
 
     with opened(environment) as place:
-        end(deployment.abort(place))
+        end(deployment.leave(place) if leave else deployment.abort(place))
 
 
 @task(help={"environment": ENVIRONMENT, "yes": YES}, auto_shortflags=False)

@@ -6,6 +6,7 @@ store is really there.
 
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -369,3 +370,17 @@ def test_an_outcome_says_once_that_it_failed(desk: Desk) -> None:
 
 def test_where_no_instance_is_there_is_no_table(desk: Desk) -> None:
     assert overview.status(desk.place).splitlines()[-1].startswith("image ")
+
+
+def test_where_there_is_no_way_back_a_person_says_so(desk: Desk) -> None:
+    with pytest.raises(FailedError, match="nothing is stuck on staging"):
+        deployment.leave(desk.place)
+    stuck = State(Phase.STUCK, reason="the image is gone", stuck_in=Phase.RESTORING)
+    desk.place.ledger.add(replace(entry(3, Phase.STUCK, 2), state=stuck))
+    assert deployment.leave(desk.place) is Code.DONE
+    assert desk.target.told == []
+    assert desk.last.phase is Phase.FAILED
+    assert re.fullmatch(
+        "left as it is by .*, when it was stuck: the image is gone", desk.last.reason
+    )
+    assert deployment.rollback(desk.place, "1.0.0") is Code.DONE
