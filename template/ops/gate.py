@@ -17,9 +17,8 @@ from ops.credentials import bearer
 from ops.load import Load, reason, to_service
 from ops.model import Environment, Watch
 from ops.rollout import Done, Trouble
-from ops.shell import Shell
 from ops.traffic import VARIABLE, Own, Prometheus, Seen, counted
-from pipeline.shell import FailedError
+from pipeline.shell import FailedError, read
 
 SLOW = 0.01
 """The share of requests that may take longer than `watch.latency`."""
@@ -131,7 +130,8 @@ def integration(environment: Environment, url: str) -> Verdict:
     """Return whether tests/integration passes against a URL; it may take `deadline` seconds."""
     command = (sys.executable, "-m", "pytest", "tests/integration", "--quiet", "--color=no")
     try:
-        said = Shell(env={"SERVICE": url}).change(*command, seconds=environment.deadline)
+        # Ctrl-C at a terminal ends it, too.
+        said = read(*command, env={"SERVICE": url}, seconds=environment.deadline)
     except FailedError as error:
         lines = [line for line in error.said.splitlines() if line.strip()][-LAST_LINES:]
         told = "\n".join(["tests/integration:", *lines]) if lines else str(error)

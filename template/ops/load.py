@@ -307,15 +307,23 @@ def loadtest(  # noqa: PLR0913  # each is an option of `inv loadtest`
             msg = f"loadtest: {name} {rule} (got {locals()[name]!r})"
             raise FailedError(msg)
     began = time.monotonic()
-    with Load(url, [request], rate=rate, concurrency=concurrency, total=requests) as load:
+    with (
+        Load(url, [request], rate=rate, concurrency=concurrency, total=requests) as load,
+        suppress(KeyboardInterrupt),  # what came until then is worth telling
+    ):
         load.wait()
     took = time.monotonic() - began
     times = [answer.seconds * 1000 for answer in load.answers]
+    if not times:
+        msg = "loadtest: it was stopped before anything was answered"
+        raise FailedError(msg)
     failed = sum(load.troubles.values())
     worst = percentile(times, 0.95)
     breaches = []
-    if failed / requests > error_rate:
-        breaches.append(f"{failed / requests:.2%} went wrong, {error_rate:.2%} may")
+    if len(times) < requests:
+        breaches.append(f"stopped after {len(times)} of {requests} requests")
+    if failed / len(times) > error_rate:
+        breaches.append(f"{failed / len(times):.2%} went wrong, {error_rate:.2%} may")
     if worst > p95 * 1000:
         breaches.append(f"p95 is {worst:.0f} ms, {p95 * 1000:.0f} ms may be")
     return LoadResult(

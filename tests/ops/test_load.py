@@ -1,6 +1,9 @@
 """Load: what is sent, how fast, and what is told of what came."""
 
 import json
+import os
+import signal
+import threading
 import time
 
 import pytest
@@ -61,6 +64,25 @@ def test_nonsense_is_refused(arguments: dict[str, object], said: str) -> None:
     with pytest.raises(FailedError) as refused:
         loadtest(**{"url": "http://localhost", **arguments})  # type: ignore[arg-type]
     assert said in str(refused.value)
+
+
+def test_who_stops_it_is_told_what_came_until_then() -> None:
+    with Service() as service:
+        stop = threading.Thread(target=interrupt_after, args=(service, 20))
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers ignore it
+        stop.start()
+        result = loadtest(service.url, 100_000, rate=200, request=NOTES)
+        stop.join()
+        signal.signal(signal.SIGINT, before)
+    assert 20 <= result.requests < 100_000
+    assert result.breaches == [f"stopped after {result.requests} of 100000 requests"]
+
+
+def interrupt_after(service: Service, requests: int) -> None:
+    """Do as Ctrl-C does, once a service has counted so many."""
+    while service.counted < requests:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_what_is_lost_is_counted() -> None:
