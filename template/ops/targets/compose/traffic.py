@@ -41,7 +41,8 @@ class Table:
     def of(cls, new: Sequence[str], old: Sequence[str], share: float) -> "Table":
         """Return the table that gives per cent of the traffic to new instances, the rest to old.
 
-        The spare instance is one of the old wherever there is another: it has proved itself.
+        The spare instance is one of the old wherever there is another: it has proved itself. Where
+        there is no other, it is the same again, for an engine does not always find it at once.
         """
         new = new if share else ()
         first, rows = round(BUCKETS * share / WHOLE), []
@@ -49,7 +50,7 @@ class Table:
             chosen = (new if bucket < first else old) or old or new
             instance = chosen[bucket % len(chosen)] if chosen else NOBODY
             pool = [*_turned(old, bucket), *_turned(new, bucket)]
-            rows.append((instance, next((each for each in pool if each != instance), NOBODY)))
+            rows.append((instance, next((each for each in pool if each != instance), instance)))
         return cls(tuple(rows))
 
     @property
