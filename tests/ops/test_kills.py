@@ -12,18 +12,26 @@ from tests.ops.deployer import Deployer
 
 pytestmark = pytest.mark.e2e
 
-# What stands in for a target's command: it ends whoever calls it while the ledger is in a phase.
+# What stands in for a target's command: it ends the deployment while the ledger is in a phase, and
+# itself, which is in a session of its own.
+END = """\
+end() {
+  while [ ! -s "$0.pid" ]; do sleep 0.05; done
+  kill -s KILL -- "-$(cat "$0.pid")"
+  kill -KILL 0
+}
+"""
 KILLERS = {
     "docker": """\
 #!/bin/sh
 newest=$(ls "{documents}"/entry-* | tail -n 1)
-grep -q '"phase": "{phase}"' "$newest" && kill -KILL 0
+grep -q '"phase": "{phase}"' "$newest" && end
 exec {program} "$@"
 """,
     # The ledger is in the cluster: what is written there comes by here.
     "kubectl": """\
 #!/bin/sh
-[ ! -e "$0.reached" ] || kill -KILL 0
+[ ! -e "$0.reached" ] || end
 case "$*" in
   *--filename=-*) written=$(cat) ;;
   *) exec {program} "$@" ;;
@@ -57,11 +65,12 @@ def killed(deployer: Deployer, phase: str, version: str, folder: Path) -> None:
     text = KILLERS[name].format(program=shutil.which(name), documents=documents, phase=phase)
     killer = folder / phase / name
     killer.parent.mkdir()
-    killer.write_text(text, encoding="utf-8")
+    killer.write_text(text.replace("\n", f"\n{END}", 1), encoding="utf-8")
     killer.chmod(0o755)
     path = f"{killer.parent}{os.pathsep}{deployer.project.environment['PATH']}"
     run = ("deploy", "--version", version)
     with deployer.started(*run, PATH=path) as running:
+        killer.with_name(f"{name}.pid").write_text(str(running.process.pid), encoding="utf-8")
         done = running.ended()
         assert done.status == -9, f"it was not killed in {phase}: {done.out}"
 
