@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -50,13 +51,18 @@ def prepare(place: Place, version: str, number: int) -> tuple[Release, preflight
         FailedError: the target or the gates cannot be asked, there is no such image, or it may not
             be deployed.
     """
-    place.target.check()
     gate.check(place.environment)
-    image = preflight.find(version)
-    say(f"{image.name}\n{preflight.verify_origin(image)}")
-    preflight.refuse_findings(image)
-    manifest = place.target.render(image.name)
-    return Release(number, version, image.name, manifest, image.version), image
+    with ThreadPoolExecutor() as beside:  # each waits for somebody else
+        there = beside.submit(place.target.check)
+        found = beside.submit(preflight.find, version)
+        there.result()
+        image = found.result()
+        origin = beside.submit(preflight.verify_origin, image)
+        findings = beside.submit(preflight.refuse_findings, image)
+        rendered = beside.submit(place.target.render, image.name)
+        say(f"{image.name}\n{origin.result()}")
+        findings.result()
+        return Release(number, version, image.name, rendered.result(), image.version), image
 
 
 @dataclass
