@@ -1,5 +1,6 @@
 """A port of this machine that leads to pods, a connection to each in turn."""
 
+import math
 import re
 import socket
 import threading
@@ -38,7 +39,7 @@ class Ways:
     """The last words of kubectl."""
     _open: dict[str, tuple[Popen[str], int]] = field(default_factory=dict)
     _known: Mapping[str, str] = field(default_factory=dict)
-    _since: float = -FRESH
+    _since: float = -math.inf
     _turn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _starting: threading.Lock = field(default_factory=threading.Lock)
