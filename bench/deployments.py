@@ -7,14 +7,14 @@ from uuid import uuid4
 from bench.measure import Measure, seconds
 from tests.images.publisher import Key
 from tests.ops.cluster import kubectl, namespace, write_overlay
-from tests.ops.deployer import Deployer, sign
+from tests.ops.deployer import Deployer, sign, watch
 from tests.ops.images import ServiceImages
 from tests.project import Project
 from tests.trivy import write_database
 
 NAME = "my-service"
 REPLICAS = 2
-WATCH = {"seconds": 5, "requests": 40}
+WATCH = watch(5, 40)
 
 
 def deployments(project: Project, registry: str, folder: Path) -> list[Measure]:

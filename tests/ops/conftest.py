@@ -13,7 +13,7 @@ from tests.images.containers import docker, left_of
 from tests.images.publisher import Key
 from tests.needed import need
 from tests.ops.cluster import kubectl, namespace, write_overlay
-from tests.ops.deployer import Deployer, sign
+from tests.ops.deployer import Deployer, sign, watch
 from tests.ops.images import ServiceImages, service_images
 from tests.project import Project, put_back
 
@@ -25,7 +25,7 @@ QUICK = {
     "deadline": 60,
     "lease": 6,
     "smoke": [{"path": "/readyz"}, {"path": "/v1/notes"}],
-    "watch": {"seconds": 4, "requests": 40},
+    "watch": watch(4, 40),
 }
 
 

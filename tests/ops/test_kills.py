@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ops.conftest import MakeDeployer
-from tests.ops.deployer import Deployer
+from tests.ops.deployer import Deployer, watch
 
 pytestmark = pytest.mark.e2e
 
@@ -81,8 +81,9 @@ def killed(deployer: Deployer, phase: str, version: str, folder: Path) -> None:
 def test_whoever_is_killed_is_put_right(
     make_deployer: MakeDeployer, target: str, lease: int, phases: list[str], tmp_path: Path
 ) -> None:
-    watch = {"seconds": 2, "requests": 10}
-    deployer = make_deployer(target, strategy="blue-green", replicas=1, lease=lease, watch=watch)
+    deployer = make_deployer(
+        target, strategy="blue-green", replicas=1, lease=lease, watch=watch(2, 10)
+    )
     deployer.must_deploy("1.0.0")
     with deployer.users() as users:
         for phase in phases:

@@ -12,6 +12,8 @@ import yaml
 from tests.conftest import Render
 from tests.needed import need_program
 
+pytestmark = pytest.mark.e2e
+
 PLACES = ["development", "staging", "production"]
 PRESETS = ["api", "api-postgres", "api-postgres-redis", "mcp", "mcp-postgres"]
 ACCEPTED = {
