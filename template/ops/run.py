@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from threading import Event as Flag
 from types import FrameType
 
 from ops import gate, preflight
@@ -21,7 +21,7 @@ from ops.place import Place
 from ops.rollout import ENDED, Done, Event, Phase, State, Trouble, advance
 from pipeline.shell import FailedError
 
-POLL = 1.0
+POLL = 0.5
 """Seconds from one look at the target to the next."""
 PATIENCE = 30.0
 """Seconds for which a target may be out of reach without that being a reason to go back."""
@@ -79,8 +79,8 @@ class Run:
     _watch: gate.Watcher | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _stopped: str = ""
-    """By which signal, if one came."""
-    _wake: Flag = field(default_factory=Flag)
+    """Who asked to go back, or by which signal; empty as long as nobody did."""
+    _wake: threading.Event = field(default_factory=threading.Event)
     _told: str = ""
     steps: list[tuple[str, float, str]] = field(default_factory=list)
     """What was done, in how many seconds, with what result."""
@@ -92,7 +92,7 @@ class Run:
             LockedError: the lock was taken away, so that what is left to do is another's.
             LostError: it could not be renewed.
         """
-        with self._heeding_signals(), self._open:
+        with self._heeding_signals(), self._hearing(), self._open:
             doing = f"{self.entry.action} {self.entry.version}"
             say(f"{doing} on {self.place.name}, {self.entry.phase}; times are UTC")
             if state and state != self.entry.state:
@@ -149,8 +149,8 @@ class Run:
 
     def _event(self, state: State) -> Event | None:
         insistent = state.phase in INSISTENT
-        if not insistent and (asked := self._asked()):
-            return Trouble(asked)
+        if self._stopped and not insistent:
+            return Trouble(self._stopped)
         try:
             event = self._act(state)
         except Exception as error:  # noqa: BLE001  # of whatever kind: nobody is left half-way
@@ -255,20 +255,6 @@ class Run:
         self._tell(str(self._watch) if found is None else str(found), stays=found is not None)
         return None if found is None else found.event
 
-    def _asked(self) -> str:
-        """Return who asked to stop, if anybody did."""
-        if self._stopped:
-            return self._stopped
-        store = self.place.target.store
-        try:
-            asked = store.read(STOP)
-            if asked is None:
-                return ""
-            store.delete(STOP, asked.revision)
-        except FailedError:
-            return ""
-        return asked.text
-
     def _tell(self, text: str, *, stays: bool = False) -> None:
         """Tell how it goes: in a log, each change; on a terminal in one line, unless it stays."""
         stays = stays or not sys.stdout.isatty()
@@ -278,6 +264,28 @@ class Run:
         if not stays:
             width = shutil.get_terminal_size().columns
             _show(f"{'':10}{' '.join(text.split())}"[: width - 1])
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """Hear, beside what is done, whether somebody asks to go back; one who is heard is enough.
+
+        What they wrote stays: whoever takes the lock next clears it away.
+        """
+        over, store = threading.Event(), self.place.target.store
+
+        def listen() -> None:
+            while not over.wait(POLL):
+                with suppress(FailedError):  # a target that is out of reach is noticed elsewhere
+                    if asked := store.read(STOP):
+                        self._stopped = self._stopped or asked.text
+                        self._wake.set()
+                        return
+
+        threading.Thread(target=listen, daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
 
     @contextmanager
     def _heeding_signals(self) -> Iterator[None]:

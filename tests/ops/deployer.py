@@ -115,7 +115,8 @@ class Deployer:
 
     def served(self) -> str:
         """Return the version that users get, of twenty answers on as many connections."""
-        found = {httpx.get(f"{self.url}/health").json()["version"] for _ in range(20)}
+        url = self.url
+        found = {httpx.get(f"{url}/health").json()["version"] for _ in range(20)}
         assert len(found) == 1, f"several versions serve: {found}"
         return str(found.pop())
 

@@ -11,6 +11,7 @@ from ops.targets import ConflictError, Document
 from pipeline.shell import FailedError
 
 REVISION = "--output=jsonpath={.metadata.resourceVersion}"
+AS_IT_IS = "--validate=false"  # to fetch a schema for what is always the same takes longer than it
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Store:
             metadata["resourceVersion"] = revision
         document = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"text": text}}
         verb = "create" if revision is None else "replace"
-        return self._change(name, {**document, "metadata": metadata}, verb, REVISION)
+        return self._change(name, {**document, "metadata": metadata}, verb, AS_IT_IS, REVISION)
 
     def delete(self, name: str, revision: str) -> None:
         """Delete a document of that revision."""
