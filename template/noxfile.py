@@ -239,6 +239,13 @@ if Path("ops").is_dir():  # not every project deploys what it publishes
         session.run("inv", "dispatch", *session.posargs)
 
 
+@nox.session(name="template-update", python=PYTHONS[-1])
+def template_update(session: nox.Session) -> None:
+    """Take in what is new in the template; see `uv run inv --help template-update`."""
+    sync(session, "--group=template")
+    session.run("inv", "template-update", *session.posargs)
+
+
 @nox.session
 def summary(session: nox.Session) -> None:
     """Tell the last run in one table: sessions, durations, tests, coverage."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from shlex import join
@@ -90,6 +91,25 @@ def verify(context: Context, image: str, key: str = "") -> None:
     command = [sys.executable, "-m", "pipeline.signature", image, *([key] if key else [])]
     if not context.run(join(command), warn=True):
         raise Exit(code=1)
+
+
+@task(
+    iterable=["data"],
+    auto_shortflags=False,
+    help={
+        "check": "only tell whether there is a newer version, by status 1",
+        "data": "an answer that changes, as NAME=VALUE; may be repeated",
+        "to": "a version of the template, like 0.2.0; default: the newest release",
+    },
+)
+def template_update(
+    context: Context, data: Sequence[str], check: bool = False, to: str = ""
+) -> None:
+    """Take in what is new in the template: merged, locked anew, and proved by the fast sessions."""
+    options = [*(["--check"] if check else []), *(f"--data={each}" for each in data)]
+    command = [sys.executable, "-m", "pipeline.template", f"--to={to}", *options]
+    done = context.run(join(command), warn=True)
+    raise Exit(code=done.exited if done else 2)
 
 
 namespace = Collection.from_module(sys.modules[__name__])
