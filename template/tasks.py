@@ -22,6 +22,12 @@ PORTS = {
 CONSOLES = {"database": ["psql", "--username=app"], "cache": ["redis-cli"]}
 
 
+if Path(__file__).with_name("ops").is_dir():  # not every project deploys what it publishes
+    import_module("ops.usage").install()
+    of_ops = Collection.from_module(import_module("ops.tasks")).tasks.values()
+    globals().update({each.__name__: each for each in of_ops})
+
+
 def compose(*arguments: str, production: bool = False, proxy: bool = True) -> str:
     """Return a command for the composed system; without `production`, the one for developing."""
     files = ["--file=compose.yaml"] if production else []
@@ -80,20 +86,6 @@ def logs(context: Context, follow: bool = False, service: str = "") -> None:
 
 
 @task(
-    positional=["image"],
-    help={
-        "image": "a published image, by tag or digest",
-        "key": "the public key to trust; default: cosign.pub, or else publish.yml of this project",
-    },
-)
-def verify(context: Context, image: str, key: str = "") -> None:
-    """Check who signed an image and what it was built from, before it is used anywhere."""
-    command = [sys.executable, "-m", "pipeline.signature", image, *([key] if key else [])]
-    if not context.run(join(command), warn=True):
-        raise Exit(code=1)
-
-
-@task(
     iterable=["data"],
     auto_shortflags=False,
     help={
@@ -112,8 +104,15 @@ def template_update(
     raise Exit(code=done.exited if done else 2)
 
 
-namespace = Collection.from_module(sys.modules[__name__])
-if Path(__file__).with_name("ops").is_dir():  # not every project deploys what it publishes
-    import_module("ops.usage").install()
-    for each in Collection.from_module(import_module("ops.tasks")).tasks.values():
-        namespace.add_task(each)
+@task(
+    positional=["image"],
+    help={
+        "image": "a published image, by tag or digest",
+        "key": "the public key to trust; default: cosign.pub, or else publish.yml of this project",
+    },
+)
+def verify(context: Context, image: str, key: str = "") -> None:
+    """Check who signed an image and what it was built from, before it is used anywhere."""
+    command = [sys.executable, "-m", "pipeline.signature", image, *([key] if key else [])]
+    if not context.run(join(command), warn=True):
+        raise Exit(code=1)

@@ -1,0 +1,91 @@
+"""What these stories begin with: a template with a history, and projects of each version of it."""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from copier import run_copy, run_update
+
+from tests.answers import Answers
+from tests.conftest import ROOT
+from tests.project import Project
+from tests.update.history import NEWEST, with_history
+
+
+@pytest.fixture(scope="session")
+def slipway(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The template's repository: its real history, and the working tree as the newest release."""
+    return with_history(ROOT, template, tmp_path_factory.mktemp("slipway") / "slipway")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Somebody with the template at hand."""
+
+    slipway: Project
+    fresh: Callable[[Answers], Path]
+    """What the newest version makes of answers; made once, not to be changed."""
+
+    def copy(self, version: str, folder: Path, answers: Answers) -> Project:
+        """Return a project of a version: in git, committed."""
+        project = Project(folder)
+        run_copy(
+            str(self.slipway.path),
+            folder,
+            dict(answers),
+            defaults=True,
+            quiet=True,
+            vcs_ref=version,
+        )
+        project.must("git", "init", "--quiet", "--initial-branch=main")
+        project.commit("feat: start from Slipway")
+        return project
+
+    def update(self, project: Project, **data: str) -> None:
+        """Do what `copier update --defaults` does, in the project's folder."""
+        with contextlib.chdir(project.path):
+            run_update(".", dict(data), defaults=True, overwrite=True, quiet=True)
+
+
+def answered(project: Project) -> Answers:
+    """Return the answers that a project records."""
+    text = (project.path / ".copier-answers.yml").read_text(encoding="utf-8")
+    return {name: it for name, it in yaml.safe_load(text).items() if not name.startswith("_")}
+
+
+def tree(project: Project) -> dict[str, bytes]:
+    """Return the files of a project that git does not ignore, but for the lock."""
+    listed = project.must("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    paths = (project.path / name for name in sorted(set(filter(None, listed.split("\0")))))
+    files = {path.relative_to(project.path).as_posix(): path for path in paths if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name != "uv.lock"}
+
+
+@pytest.fixture(scope="session")
+def desk(slipway: Project, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Somebody with the template at hand."""
+    made: dict[str, Path] = {}
+
+    def fresh(answers: Answers) -> Path:
+        key = repr(sorted(answers.items()))
+        if key not in made:
+            folder = tmp_path_factory.mktemp("fresh") / "project"
+            source = str(slipway.path)
+            run_copy(source, folder, dict(answers), defaults=True, quiet=True, vcs_ref=NEWEST)
+            made[key] = folder
+        return made[key]
+
+    return Desk(slipway, fresh)
+
+
+def fresh_project(desk: Desk, answers: Answers, folder: Path) -> Project:
+    """Return a fresh project of the newest version: in git, committed."""
+    shutil.copytree(desk.fresh(answers), folder)
+    project = Project(folder)
+    project.must("git", "init", "--quiet", "--initial-branch=main")
+    project.commit("feat: start from Slipway")
+    return project
