@@ -241,9 +241,16 @@ if Path("ops").is_dir():  # not every project deploys what it publishes
 
 @nox.session(name="template-update", python=PYTHONS[-1])
 def template_update(session: nox.Session) -> None:
-    """Take in what is new in the template; see `uv run inv --help template-update`."""
-    sync(session, "--group=template")
-    session.run("inv", "template-update", *session.posargs)
+    """Take in what is new in the template: merged, and locked anew; `-- --check` only tells."""
+    sync(session, "--only-group=template")
+    session.run("python", "-m", "pipeline.template", *session.posargs)
+
+
+@nox.session(name="template-propose", python=PYTHONS[-1])
+def template_propose(session: nox.Session) -> None:
+    """Open the pull request of an update, or renew it: `-- FOLDER`, which template-update wrote."""
+    sync(session, "--only-group=release")
+    session.run("python", "-m", "pipeline.template.propose", *session.posargs)
 
 
 @nox.session

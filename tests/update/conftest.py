@@ -89,3 +89,65 @@ def fresh_project(desk: Desk, answers: Answers, folder: Path) -> Project:
     project.must("git", "init", "--quiet", "--initial-branch=main")
     project.commit("feat: start from Slipway")
     return project
+
+
+FUTURE = "v1000.1.0"
+# What the template may add one day: beside, and never after, what people add at the end of a list.
+ADDITIONS = {
+    "template/noxfile.py": (
+        "@nox.session\ndef summary",
+        '@nox.session\ndef future(session: nox.Session) -> None:\n    """Prove nothing."""\n\n\n',
+    ),
+    "template/tasks.py": (
+        '@task(\n    positional=["image"]',
+        '@task\ndef future(_: Context) -> None:\n    """Do nothing."""\n\n\n',
+    ),
+    "template/compose.yaml.jinja": ("  proxy: #", "  future:\n    image: future:1\n\n"),
+    "template/.gitignore": ("/reports/", "/future/\n"),
+    "template/.pre-commit-config.yaml": (
+        "      - id: commit-message",
+        "      - id: future\n        name: of it\n        language: pygrep\n        entry: F{9}\n",
+    ),
+    "template/.github/workflows/ci.yml": (
+        "  ci:\n    name: ci #",
+        "  future:\n    name: future\n    runs-on: ubuntu-24.04\n\n",
+    ),
+    "template/pyproject.toml.jinja": ('  "noxfile.py",', '  "future.py",\n'),
+    "template/README.md.jinja": ("## Settings", "## Future\n\nIt will be.\n\n"),
+    "CHANGELOG.md": (
+        "## Unreleased",
+        "## 1000.1.0 (3000-01-01)\n\n### Generated projects\n\n- Wait for the future.\n\n",
+    ),
+}
+
+
+def release(slipway: Project, tag: str, change: Callable[[Project], None], folder: Path) -> Project:
+    """Return another clone of the template, with one more release."""
+    slipway.must("git", "clone", "--quiet", "--shared", ".", folder)
+    clone = Project(folder)
+    change(clone)
+    clone.commit(f"feat: {tag}")
+    clone.must("git", "tag", tag)
+    return clone
+
+
+def add(clone: Project) -> None:
+    """Make all of the additions."""
+    for path, (before, text) in ADDITIONS.items():
+        clone.replace(path, before, text + before)
+    clone.write("template/future.py", '"""Of the future."""\n')
+
+
+@pytest.fixture(scope="session")
+def future(slipway: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The template with a release after the newest."""
+    return release(slipway, FUTURE, add, tmp_path_factory.mktemp("future") / "slipway")
+
+
+def moved(project: Project, template: Project) -> None:
+    """Let a project take its updates from another clone of the template."""
+    path = project.path / ".copier-answers.yml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    told = [f"_src_path: {template.path}" if it.startswith("_src_path: ") else it for it in lines]
+    project.write(path.name, "\n".join([*told, ""]))
+    project.commit("build: move the template")

@@ -164,8 +164,10 @@ class CodeHost:
         """Return the open pull request between two branches, or none."""
         return self.repository.get_pulls(state="open", head=f"{self.owner}:{head}", base=base)
 
-    def propose(self, head: str, base: str, title: str, body: str) -> str:
+    def propose(self, head: str, base: str, title: str, body: str, *, draft: bool = False) -> str:
         """Return the address of a pull request with this title and body, opened or renewed.
+
+        One that is opened is a draft, if it shall be; one that is there stays what it is.
 
         Raises:
             FailedError: the code host refuses it.
@@ -176,7 +178,8 @@ class CodeHost:
                 if (found.title, found.body) != (title, body):
                     found.edit(title=title, body=body)
                 return found.html_url
-            return self.repository.create_pull(base, head, title=title, body=body).html_url
+            made = self.repository.create_pull(base, head, title=title, body=body, draft=draft)
+            return made.html_url
 
 
 def cut(text: str, longest: int) -> str:

@@ -225,6 +225,8 @@ REFUSALS = {
     " again; in the pipeline, the run for the newest commit releases this, too",
     r"protected branch|GH006|GH013|rule violations": "the branch is protected. Set pull-request ="
     " true in [tool.release], or let the token's account pass",
+    r"without .?workflows?.? (permission|scope)": "the token may not change workflows. Keep one"
+    " that may as the secret TEMPLATE_TOKEN",
     r"already exists": "that tag exists. git fetch --tags, and run it again",
     r"authentication failed|could not read|error: 403|permission to": "the log-in is refused. In"
     " the pipeline, the job needs `contents: write`; at a desk, see whether `git push` works",

@@ -1,6 +1,6 @@
 """Update the project from the template that made it.
 
-    python -m pipeline.template [--check] [--to VERSION] [--data NAME=VALUE ...]
+    python -m pipeline.template [--check] [--to VERSION] [--data NAME=VALUE ...] [--proposal FOLDER]
 
 Ends with 0 when it is done, or there is nothing to do; with 1 when it is done and something is left
 to mend, or, with --check, when there is a newer version; with 2 when nothing was touched.
@@ -10,9 +10,10 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from pipeline.shell import FailedError
-from pipeline.template import merge, report
+from pipeline.template import merge, proposal, report
 from pipeline.template.here import Here
 from pipeline.template.source import Source
 from pipeline.template.update import Update, target, worked_out
@@ -56,6 +57,20 @@ def update(here: Here, source: Source, wanted: str, data: dict[str, str]) -> int
     return finish(found)
 
 
+def propose(here: Here, source: Source, wanted: str, folder: Path) -> None:
+    """Write what a pull request is made of into a folder; nothing where there is nothing new."""
+    goal = target(here, source, wanted)
+    if not goal.is_new:
+        print(f"Nothing new: the project is of {goal.name}.")
+        return
+    found = worked_out(here, source, goal, {})
+    proposal.write(here, found, folder)
+    print(report.table(here, found))
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        with Path(output).open("a", encoding="utf-8") as file:
+            file.write(f"version={goal.name}\n")
+
+
 def finish(found: Update) -> int:
     """Run the fast sessions, where nothing is to be mended first, and say what is left to do."""
     left = list(found.left)
@@ -83,6 +98,7 @@ def main() -> None:
     )
     parser.add_argument("--check", action="store_true", help="only tell whether there is a newer")
     parser.add_argument("--to", default="", help="a version of the template; default: the newest")
+    parser.add_argument("--proposal", help="leave the project alone, and write a pull request here")
     parser.add_argument("--data", action="append", default=[], help="an answer, as NAME=VALUE")
     chosen = parser.parse_args()
     try:
@@ -91,7 +107,10 @@ def main() -> None:
         with Source.cloned(here.url) as source:
             if chosen.check:
                 sys.exit(check(here, source, chosen.to))
-            sys.exit(update(here, source, chosen.to, data))
+            if chosen.proposal:
+                propose(here, source, chosen.to, Path(chosen.proposal))
+            else:
+                sys.exit(update(here, source, chosen.to, data))
     except FailedError as error:
         print(f"template-update: {error}", file=sys.stderr)
         sys.exit(2)

@@ -6,6 +6,7 @@ nothing that is to be seen, and the project is touched once, when everything is 
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -155,13 +156,23 @@ def ours_has(sides: Iterable[str]) -> bool:
 def apply(head: str, merged: Merged) -> None:
     """Bring what was merged into the project's working tree; nothing of it is staged.
 
-    Where there are conflicts, git knows of them.
+    Where there are conflicts, git knows of them. Who is told to stop stops before or after that.
 
     Raises:
         FailedError: a file that git ignores is in the way, and nothing was touched.
     """
-    read("git", "read-tree", "-m", "-u", head, merged.tree)
-    read("git", "reset", "--quiet", "--mixed", head)
+    told = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, told)
+    try:
+        read("git", "read-tree", "-m", "-u", head, merged.tree, apart=True)
+        read("git", "reset", "--quiet", "--mixed", head, apart=True)
+        unmerge(head, merged)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def unmerge(head: str, merged: Merged) -> None:
+    """Let git know of the conflicts, so that it takes no commit before they are mended."""
     if merged.conflicts:
         lines = [f"0 {'0' * len(head)}\t{path}" for path in merged.conflicts]
         lines += [line for sides in merged.conflicts.values() for line in sides]

@@ -29,5 +29,6 @@ def to_do(news: dict[str, str]) -> str:
 
 
 def whole(news: dict[str, str]) -> str:
-    """Return sections as Markdown."""
-    return "\n\n".join(f"## {name}\n\n{text}" for name, text in news.items())
+    """Return sections as Markdown, one level below a heading."""
+    told = (f"## {name}\n\n{text}" for name, text in news.items())
+    return "\n\n".join(re.sub("(?m)^#", "##", each) for each in told)

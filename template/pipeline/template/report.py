@@ -17,14 +17,15 @@ def changes(here: Here, found: Update) -> dict[str, str]:
     return dict(sorted(files.items(), key=lambda it: (it[1] != "conflict", it[0])))
 
 
+def rows(here: Here, found: Update) -> str:
+    """Return what became of the files, as a Markdown table with the conflicts first."""
+    lines = [f"| {path} | {kind} |" for path, kind in changes(here, found).items()]
+    return "\n".join(["| file | |", "|---|---|", *lines]) if lines else "No file changes."
+
+
 def table(here: Here, found: Update) -> str:
-    """Return what changed, as a Markdown table with the conflicts first."""
-    rows = changes(here, found)
-    lines = [f"{found.before} → {found.after}", ""]
-    if not rows:
-        return "\n".join([*lines, "No file of the project changes."])
-    lines += ["| file | |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {path} | {kind} |" for path, kind in rows.items())])
+    """Return from where to where, and what became of the files."""
+    return f"{found.before} → {found.after}\n\n{rows(here, found)}"
 
 
 def ending(found: Update, left: list[str]) -> str:
