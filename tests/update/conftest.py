@@ -151,3 +151,32 @@ def moved(project: Project, template: Project) -> None:
     told = [f"_src_path: {template.path}" if it.startswith("_src_path: ") else it for it in lines]
     project.write(path.name, "\n".join([*told, ""]))
     project.commit("build: move the template")
+
+
+@pytest.fixture(scope="session")
+def prepared(desk: Desk, future: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A default project of the newest version, locked and committed; there is a newer one."""
+    project = fresh_project(desk, {}, tmp_path_factory.mktemp("prepared") / "project")
+    project.must("uv", "lock", "--quiet")
+    moved(project, future)
+    return project
+
+
+@pytest.fixture
+def project(prepared: Project, tmp_path: Path) -> Project:
+    """A copy of it of one's own, in a folder with a space."""
+    shutil.copytree(prepared.path, tmp_path / "my project")
+    return Project(tmp_path / "my project")
+
+
+@pytest.fixture
+def awkward(slipway: Project, tmp_path: Path) -> Project:
+    """A release that changes what people change, removes a file, and changes another one."""
+
+    def change(clone: Project) -> None:
+        add(clone)
+        clone.replace("template/README.md.jinja", "## Five minutes", "## Four minutes")
+        (clone.path / "template/SECURITY.md").unlink()
+        clone.write("template/trivy.yaml", "# new\n")
+
+    return release(slipway, FUTURE, change, tmp_path / "awkward")

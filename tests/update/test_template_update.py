@@ -1,7 +1,6 @@
 """`inv template-update` updates, locks, proves and tells; and does all of that or nothing."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +15,8 @@ from tests.update.conftest import (
     ADDITIONS,
     FUTURE,
     Desk,
-    add,
     fresh_project,
     moved,
-    release,
     tree,
 )
 
@@ -35,22 +32,6 @@ def state(project: Project) -> tuple[str, ...]:
         project.must("git", "stash", "list"),
         *(f"{it} {it.stat().st_mtime_ns}" for it in files if "__pycache__" not in it.parts),
     )
-
-
-@pytest.fixture(scope="session")
-def prepared(desk: Desk, future: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A default project of the newest version, locked and committed; there is a newer one."""
-    project = fresh_project(desk, {}, tmp_path_factory.mktemp("prepared") / "project")
-    project.must("uv", "lock", "--quiet")
-    moved(project, future)
-    return project
-
-
-@pytest.fixture
-def project(prepared: Project, tmp_path: Path) -> Project:
-    """A copy of it of one's own, in a folder with a space."""
-    shutil.copytree(prepared.path, tmp_path / "my project")
-    return Project(tmp_path / "my project")
 
 
 def refused(project: Project, sentence: str, *arguments: str, **variables: str) -> None:
@@ -207,19 +188,6 @@ def conflict(project: Project) -> None:
     project.write("SECURITY.md", "# Ours\n")
     (project.path / "trivy.yaml").unlink()
     project.commit()
-
-
-@pytest.fixture
-def awkward(slipway: Project, tmp_path: Path) -> Project:
-    """A release that changes what people change, removes a file, and changes another one."""
-
-    def change(clone: Project) -> None:
-        add(clone)
-        clone.replace("template/README.md.jinja", "## Five minutes", "## Four minutes")
-        (clone.path / "template/SECURITY.md").unlink()
-        clone.write("template/trivy.yaml", "# new\n")
-
-    return release(slipway, FUTURE, change, tmp_path / "awkward")
 
 
 def test_conflicts_are_shown_where_they_are_and_nothing_else_is_lost(
