@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,6 +15,8 @@ from pipeline.template.merge import Merged, Scratch
 from pipeline.template.source import Source
 
 LOCK, MANIFEST = "uv.lock", "pyproject.toml"
+EXAMPLE = "src/*/notes/__init__.py"  # where it is gone, an update leaves the service alone
+OF_SERVICE = {"kind", "database", "cache"}  # answers by which its code differs
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ def checked(data: Mapping[str, str], source: Source, commit: str) -> None:
         if name not in questions or name.startswith("_"):
             msg = f"--data {name}={value}: no question is called {name}"
             raise FailedError(msg)
+        if questions[name].get("secret"):  # it answers others, which are recorded
+            msg = f"--data {name}={value}: {name} is for a new project; answer what it is made of"
+            raise FailedError(msg)
 
 
 def worked_out(here: Here, source: Source, goal: Target, data: Mapping[str, str]) -> Update:
@@ -114,10 +120,14 @@ def worked_out(here: Here, source: Source, goal: Target, data: Mapping[str, str]
         old = rendered(current, answers)
         new = rendered(goal.commit, answers | dict(data))
         merged = scratch.merge(old, ours, new)
+        if here.answers.get("package_name") != answers.get("package_name"):
+            left += still_named(scratch, merged.tree, here.folder, str(old_name))
         path = here.folder + ANSWERS
         told = scratch.content(new, path) or b""
         tree = scratch.changed(merged.tree, {path: sourced(told, here.source)})
         merged.conflicts.pop(path, None)
+        if OF_SERVICE & data.keys() and not any(Path().glob(EXAMPLE)):
+            left.append("src and tests are yours, without the example: bring in there what is new")
         if f"{here.folder}{MANIFEST}" in merged.conflicts:
             left.append(f"{LOCK} is as it was: when {MANIFEST} is mended, uv lock")
         elif scratch.content(tree, here.folder + LOCK) is None:
@@ -169,3 +179,15 @@ def renamed(scratch: Scratch, tree: str, folder: str, old: str, new: str) -> str
             content = imports.sub(rb"\g<1>%b" % new.encode(), content)
         files[there] = content
     return scratch.changed(tree, files, gone)
+
+
+def still_named(scratch: Scratch, tree: str, folder: str, name: str) -> list[str]:
+    """Return a sentence about the files that name a package still, if there are any."""
+    grep = ("git", "grep", "--files-with-matches", "--word-regexp", "--full-name", "-I")
+    where = f":(top){folder}*.py", f":(top){folder}*.toml", f":(top){folder}Dockerfile"
+    try:
+        told = scratch.git(*grep[1:], "-e", name, tree, "--", *where)
+    except FailedError:  # there is none
+        return []
+    files = ", ".join(line.partition(":")[2] for line in told.splitlines())
+    return [f"{name} is named still in {files}"]
