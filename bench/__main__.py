@@ -11,6 +11,7 @@ from bench.images import images
 from bench.measure import Measure, seconds
 from bench.releases import releases
 from bench.service import services
+from bench.updates import updates
 from tests.project import Project
 from tests.registry import find_registry
 
@@ -105,6 +106,7 @@ def main() -> None:
         template = folder / "template"
         Project(ROOT).must("git", "clone", "--quiet", ROOT, template)
         measures = rendering(folder, template)
+        measures += updates(folder / "updates", template)
         project, green = copy_to_green(folder, template)
         measures += green
         measures.append(session(project, "lint", "pre-commit", "run", "--all-files"))

@@ -93,3 +93,20 @@ def test_a_changed_project_becomes_a_fresh_one_with_the_same_changes(
     fresh = fresh_project(desk, answered(project), tmp_path / "fresh")
     make(fresh, package, changes)
     assert_equal(tree(project), tree(fresh))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "default",
+        *(pytest.param(name, marks=pytest.mark.fresh) for name in SETS if name != "default"),
+    ],
+)
+def test_the_sessions_of_a_changed_project_pass(desk: Desk, tmp_path: Path, name: str) -> None:
+    """All versions end in this tree, so that it is tried once; the other sets are for the night."""
+    project = fresh_project(desk, SETS[name], tmp_path / "my project")
+    package = str(answered(project)["package_name"])
+    make(project, package, that_fit(project, package))
+    project.must("uv", "lock", "--quiet")
+
+    project.must("uv", "run", "nox", "-s", "lint", "typecheck", "test-3.13")
