@@ -22,6 +22,7 @@ class Fault:
 
 # Put together here, so that this file does not hold what it plants.
 CONFLICT = "<" * 7 + " ours\na\n" + "=" * 7 + "\nb\n" + ">" * 7 + " theirs\n"
+OF_COPIER = CONFLICT.replace("ours", "before updating").replace("theirs", "after updating")
 KEY = "-----BEGIN " + "RSA PRIVATE KEY-----\n"
 
 FAULTS = {
@@ -42,6 +43,9 @@ FAULTS = {
     "no final line break": Fault("lint", "notes.md", "a", "Fixing notes.md"),
     "line breaks of Windows": Fault("lint", "notes.md", "a\r\nb\n", "notes.md: fixed mixed"),
     "conflict markers": Fault("lint", "notes.md", CONFLICT, "notes.md:1"),
+    "conflict of an update": Fault("lint", "NOTICE", OF_COPIER, "NOTICE:1"),  # any kind of text
+    "conflict of an update in Python": Fault("lint", f"{PACKAGE}/new.py", OF_COPIER, "new.py:1"),
+    "file from before a patch": Fault("lint", "README.md.orig", "a\n", "README.md.orig"),
     "rejected patch": Fault("lint", "noxfile.py.rej", "a\n", "noxfile.py.rej"),
     "TOML": Fault("lint", "new.toml", "a = \n", "new.toml: "),
     "YAML": Fault("lint", "new.yaml", "a: [\n", 'in "new.yaml", line '),
