@@ -22,12 +22,6 @@ PORTS = {
 CONSOLES = {"database": ["psql", "--username=app"], "cache": ["redis-cli"]}
 
 
-if Path(__file__).with_name("ops").is_dir():  # not every project deploys what it publishes
-    import_module("ops.usage").install()
-    of_ops = Collection.from_module(import_module("ops.tasks")).tasks.values()
-    globals().update({each.__name__: each for each in of_ops})
-
-
 def compose(*arguments: str, production: bool = False, proxy: bool = True) -> str:
     """Return a command for the composed system; without `production`, the one for developing."""
     files = ["--file=compose.yaml"] if production else []
@@ -83,6 +77,13 @@ def logs(context: Context, follow: bool = False, service: str = "") -> None:
     """Show what the composed system logs."""
     follows = ["--follow"] if follow else ["--tail=100"]
     context.run(compose("logs", *follows, *([service] if service else [])), pty=sys.stdout.isatty())
+
+
+# Before the end of this file, which is the project's own; after `logs`, which gives way to theirs.
+if Path(__file__).with_name("ops").is_dir():  # not every project deploys what it publishes
+    import_module("ops.usage").install()
+    of_ops = Collection.from_module(import_module("ops.tasks")).tasks.values()
+    globals().update({each.__name__: each for each in of_ops})
 
 
 @task(
