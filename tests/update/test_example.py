@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 from tests.docs.pages import Page
 from tests.project import Project
 from tests.update.conftest import Desk, answered, fresh_project, tree
-from tests.update.history import OLDER, releases, versions
+from tests.update.history import OLDER, releases
 from tests.update.test_lifecycle import assert_clean, assert_equal
 
 PAGE = Page(ROOT / "docs" / "how-to" / "make-the-service-yours.md")
@@ -33,8 +33,14 @@ def follow(project: Project, heading: str) -> None:
     project.commit()
 
 
+VERSIONS = [
+    *releases(ROOT),
+    *(pytest.param(version, marks=pytest.mark.fresh) for version in OLDER),  # at night
+]
+
+
 @pytest.mark.parametrize("heading", ["Rename the example", "Delete the example"])
-@pytest.mark.parametrize("version", versions(ROOT))
+@pytest.mark.parametrize("version", VERSIONS)
 def test_the_service_stays_as_it_is_and_all_else_is_new(
     desk: Desk, tmp_path: Path, version: str, heading: str
 ) -> None:
@@ -54,13 +60,7 @@ def test_the_service_stays_as_it_is_and_all_else_is_new(
     )
 
 
-@pytest.mark.parametrize(
-    "version",
-    [
-        *releases(ROOT),
-        *(pytest.param(version, marks=pytest.mark.fresh) for version in OLDER),  # at night
-    ],
-)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_what_is_renamed_passes_its_sessions_after_an_update(
     desk: Desk, tmp_path: Path, version: str
 ) -> None:
