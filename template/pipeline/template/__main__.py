@@ -85,8 +85,9 @@ def finish(found: Update) -> int:
 def sessions() -> int:
     """Run the fast sessions of the project as it is now; return their status."""
     environment = {n: v for n, v in os.environ.items() if not n.startswith(OF_SESSION)}
-    print("\n$ uv run nox", flush=True)
-    return subprocess.run(["uv", "run", "nox"], env=environment, check=False).returncode
+    command = ["uv", "run", "nox"]
+    print(f"\n$ {' '.join(command)}", flush=True)
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def main() -> None:
