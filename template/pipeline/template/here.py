@@ -55,8 +55,9 @@ class Here:
                 )
                 raise FailedError(msg)
         if read("git", "status", "--porcelain"):
-            msg = "there are changes that no commit holds: commit them, or git stash --all"
-            raise FailedError(msg.replace("--all", "--include-untracked"))
+            way = "commit them, or git stash --include-untracked"
+            msg = f"there are changes that no commit holds: {way}"
+            raise FailedError(msg)
         if not read("git", "ls-files", ANSWERS):
             msg = f"{ANSWERS} is not in git: add it, and commit"
             raise FailedError(msg)
