@@ -115,13 +115,18 @@ class Service:
             await self._probe(path, send)
             return
         began = time.perf_counter()
+        await asyncio.sleep(self.delay)
+        status, body = self.serve(path, time.perf_counter() - began, method)
+        await answer(send, status, body.encode())
+
+    def serve(self, path: str, seconds: float, method: str = "GET") -> tuple[int, str]:
+        """Count a request that took so long; return the status and the body of its answer."""
         self.counted += 1
         status, body = self.answers.get(path, (200, "[]"))
         if self.leak and self.counted % self.leak == 0:
-            status, body = HTTPStatus.INTERNAL_SERVER_ERROR, "{}"
-        await asyncio.sleep(self.delay)
-        self.metrics.count(method, path, int(status), time.perf_counter() - began)
-        await answer(send, status, body.encode())
+            status, body = int(HTTPStatus.INTERNAL_SERVER_ERROR), "{}"
+        self.metrics.count(method, path, status, seconds)
+        return status, body
 
     async def _probe(self, path: str, send: Send) -> None:
         if path == "/metrics" and path not in self.answers:

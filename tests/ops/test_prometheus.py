@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from ops.gate import Result, Verdict, Watcher
-from ops.load import Load
-from ops.model import Environment, Request
+from ops.model import Environment
 
 from tests.ops.prometheus import Prometheus
 from tests.ops.service import Service, closed_port
@@ -19,7 +18,6 @@ from tests.ops.service import Service, closed_port
 pytestmark = pytest.mark.e2e
 
 SECONDS = 12.0
-NOTES = Request(path="/v1/notes")
 
 
 def environment(prometheus: str, **watch: Any) -> Environment:
@@ -29,9 +27,9 @@ def environment(prometheus: str, **watch: Any) -> Environment:
 
 
 def send(service: Service, total: int) -> None:
-    """Send so many requests."""
-    with Load(service.url, [NOTES], total=total) as load:
-        load.wait()
+    """Let it serve so many requests, at once: a busy machine would send them after the watch."""
+    for _ in range(total):
+        service.serve("/v1/notes", service.delay)
 
 
 def wait_for(prometheus: Prometheus, release: int, requests: int) -> None:
@@ -44,11 +42,15 @@ def nothing(*_: object) -> None:
 
 
 def restarts(service: Service, prometheus: Prometheus, release: int) -> None:
-    """Serve 120, be started anew, serve 130."""
+    """Serve 120, be started anew, serve 10 and then 120 more."""
     send(service, 120)
     wait_for(prometheus, release, 120)
     service.restart()
-    send(service, 130)
+    send(service, 10)
+    wait_for(
+        prometheus, release, 10
+    )  # a counter that has passed 120 again looks as if it had grown
+    send(service, 120)
 
 
 def leaks_once_known(service: Service, prometheus: Prometheus, release: int) -> None:
@@ -96,9 +98,7 @@ SCENARIOS = {
     "slow": Scenario(serves(150), Result.FAIL, "took longer than 0.25 s", service={"delay": 0.3}),
     "silent": Scenario(nothing, Result.NO_DATA, "100 requests are needed: 0 requests, 0 errors"),
     "few": Scenario(serves(50), Result.NO_DATA, "100 requests are needed: 50 requests"),
-    "restarts": Scenario(
-        restarts, Result.PASS, "250 requests, 0 errors", watch={"seconds": 3 * SECONDS}
-    ),  # a start takes its time
+    "restarts": Scenario(restarts, Result.PASS, "250 requests, 0 errors"),
     "was bad before": Scenario(serves(150), Result.PASS, "150 requests, 0 errors", before=100),
     "tools fail": Scenario(
         calls(failed=4, refused=9, ok=9), Result.FAIL, "4 errors (4x create_note failed)"

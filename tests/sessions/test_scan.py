@@ -11,22 +11,22 @@ import pytest
 from tests.osv import Advisories, Advisory
 from tests.project import Done, Project
 
-# A real one: https://osv.dev/vulnerability/GHSA-h5c8-rqwp-cp95
-XMLATTR = Advisory(
-    id="GHSA-h5c8-rqwp-cp95",
-    package="jinja2",
-    versions=("3.1.2",),
-    summary="Jinja vulnerable to HTML attribute injection when passing user input to xmlattr",
-    fixed="3.1.3",
-    aliases=("CVE-2024-22195",),
-    modified="2024-01-11T15:20:48Z",
+# A real one: https://osv.dev/vulnerability/GHSA-248v-346w-9cwc
+CERTIFI = Advisory(
+    id="GHSA-248v-346w-9cwc",
+    package="certifi",
+    versions=("2024.2.2",),
+    summary="Certifi removes GLOBALTRUST root certificate",
+    fixed="2024.7.4",
+    aliases=("CVE-2024-39689",),
+    modified="2024-07-05T20:06:40Z",
 )
 TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
 def advisories(advisories: Advisories) -> Advisories:
-    advisories.add(XMLATTR)
+    advisories.add(CERTIFI)
     return advisories
 
 
@@ -49,7 +49,7 @@ def made_up_token() -> str:
 @pytest.fixture
 def vulnerable(project: Project) -> Project:
     """A project that locks a version with a known vulnerability."""
-    project.must("uv", "add", "--quiet", "jinja2==3.1.2")
+    project.must("uv", "add", "--quiet", "certifi==2024.2.2")
     return project
 
 
@@ -70,11 +70,11 @@ def test_a_known_vulnerability_is_found_accepted_and_found_again_after_its_day(
 ) -> None:
     found = scan(vulnerable, advisories)
     assert found.status == 1
-    assert "uv.lock: uv GHSA-h5c8-rqwp-cp95 CVE-2024-22195: jinja2 3.1.2" in found.out
+    assert "uv.lock: uv GHSA-248v-346w-9cwc CVE-2024-39689: certifi 2024.2.2" in found.out
     assert "verdict: 1 open: mend each" in found.out
 
-    reason = "We render no attributes."
-    exception = {"tool": "uv", "id": "CVE-2024-22195", "reason": reason}
+    reason = "We trust our own authority only."
+    exception = {"tool": "uv", "id": "CVE-2024-39689", "reason": reason}
     accept(vulnerable, **exception, expires=str(TODAY + timedelta(days=30)))
     accepted = scan(vulnerable, advisories)
     assert accepted.status == 0, accepted.out
@@ -84,7 +84,7 @@ def test_a_known_vulnerability_is_found_accepted_and_found_again_after_its_day(
     accept(vulnerable, **exception, expires=str(yesterday))
     expired = scan(vulnerable, advisories)
     assert expired.status == 1
-    assert f"exceptions.toml: entry 1 (CVE-2024-22195) expired on {yesterday}" in expired.out
+    assert f"exceptions.toml: entry 1 (CVE-2024-39689) expired on {yesterday}" in expired.out
 
 
 def test_a_source_that_cannot_be_reached_is_a_failure(project: Project) -> None:
