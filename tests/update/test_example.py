@@ -18,13 +18,17 @@ YOURS = re.compile(r"src/|migrations/versions/|tests/(?!image/)")
 SESSIONS = ("uv", "run", "nox", "-s", "lint", "typecheck", "test-3.13")
 
 
-def fences(heading: str) -> list[str]:
-    """Return the commands below a heading of the page."""
+def fences(heading: str, language: str = "sh") -> list[str]:
+    """Return what the page shows below a heading, in a language."""
     lines = PAGE.path.read_text(encoding="utf-8").splitlines()
     begin = lines.index(f"## {heading}")
     after = (n for n, line in enumerate(lines) if n > begin and line.startswith("## "))
     end = next(after, len(lines))
-    return [fence.text for fence in PAGE.fences if begin < fence.line <= end]
+    return [
+        fence.text
+        for fence in PAGE.fences
+        if begin < fence.line <= end and fence.language == language
+    ]
 
 
 def follow(project: Project, heading: str) -> None:
@@ -75,5 +79,20 @@ def test_what_is_renamed_passes_its_sessions_after_an_update(
         project.must("bash", "-euc", f"{told} --quiet --no-sync")
     project.must("uv", "lock", "--quiet")
     project.run("uv", "run", "nox", "-s", "lint")  # as the page says: it mends the order
+    done = project.run(*SESSIONS)
+    assert done.status == 0, done.out
+
+
+def test_what_is_left_without_the_example_passes_its_sessions(desk: Desk, tmp_path: Path) -> None:
+    project, heading = fresh_project(desk, {}, tmp_path / "project"), "Delete the example"
+    [greeting], [difference] = fences(heading, "python"), fences(heading, "diff")
+    project.write("src/my_service/api/greetings.py", greeting)
+    follow(project, heading)
+    (tmp_path / "page.diff").write_text(difference, encoding="utf-8")
+
+    project.must("git", "apply", tmp_path / "page.diff")
+
+    assert project.run("git", "grep", "-i", "note", "--", "src", "tests", "deploy").out == ""
+    project.must("uv", "lock", "--quiet")
     done = project.run(*SESSIONS)
     assert done.status == 0, done.out
