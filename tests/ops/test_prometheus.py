@@ -47,9 +47,7 @@ def restarts(service: Service, prometheus: Prometheus, release: int) -> None:
     wait_for(prometheus, release, 120)
     service.restart()
     send(service, 10)
-    wait_for(
-        prometheus, release, 10
-    )  # a counter that has passed 120 again looks as if it had grown
+    wait_for(prometheus, release, 10)  # past 120 again, it would look as if it had grown
     send(service, 120)
 
 
