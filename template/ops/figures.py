@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from tabulate import tabulate
-
 from ops.ledger import Entry
 from ops.rollout import ENDED, Phase
 from pipeline.shell import FailedError
@@ -42,6 +40,8 @@ class Figures:
 
     def __str__(self) -> str:
         """Return a table that a person can paste."""
+        from tabulate import tabulate  # noqa: PLC0415  # it takes 0.2 s
+
         rate = "no data" if self.failure_rate is None else f"{self.failure_rate:.0%}"
         rows = [
             ("deployment frequency", f"{self.per_day * 7:.1f} a week"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import trivy, verdict
 from pipeline.image import project
 from pipeline.shell import FailedError, read
-from pipeline.signature import Verifier, origin_of, pinned, verify
+from pipeline.signature import Verifier, origin_of, verify
 
 LABEL = "org.opencontainers.image"
 
@@ -39,20 +39,20 @@ def find(version: str) -> Image:
     Raises:
         FailedError: there is none.
     """
-    name = f"{project()['tool']['image']['name']}:{tag_of(version)}"
+    name = project()["tool"]["image"]["name"]
+    tagged, both = f"{name}:{tag_of(version)}", "[{{json .Manifest}}, {{json .Image}}]"
     try:
-        image = pinned(name)
-        shown = read("docker", "buildx", "imagetools", "inspect", "--format={{json .Image}}", image)
+        shown = read("docker", "buildx", "imagetools", "inspect", f"--format={both}", tagged)
     except FailedError as error:
-        msg = f"there is no image {name}: was it published, and may you read it? ({error})"
+        msg = f"there is no image {tagged}: was it published, and may you read it? ({error})"
         raise FailedError(msg) from None
-    told = json.loads(shown)
+    manifest, told = json.loads(shown)
     # Of several platforms, each has its own; what matters here is the same in all of them.
     config = told if "config" in told else next(iter(told.values()))
     labels = config["config"].get("Labels") or {}
     made = config.get("created")
     return Image(
-        image,
+        f"{name}@{manifest['digest']}",
         labels.get(f"{LABEL}.version", ""),
         labels.get(f"{LABEL}.revision", ""),
         datetime.fromisoformat(made) if made else None,
@@ -71,12 +71,11 @@ def verify_origin(image: Image) -> str:
 
 
 def refuse_findings(image: Image) -> None:
-    """Make sure that no weakness that matters is known of it today.
+    """Make sure that no weakness that matters is known of it, by the database that there is.
 
     Raises:
         FailedError: there is one that `exceptions.toml` does not accept, or nobody can tell.
     """
-    trivy.check_database(datetime.now(UTC))
     Path("reports").mkdir(exist_ok=True)
     own = f"deployed-{os.getpid()}"  # another may look at another image in this folder
     # What does not change with time was looked for before it was published.

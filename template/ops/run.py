@@ -12,19 +12,26 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from ops import gate, preflight
+from ops import preflight
 from ops.ledger import Entry
 from ops.lock import Lock
 from ops.model import Progress, Release, Rollout
 from ops.place import Place
 from ops.rollout import ENDED, Done, Event, Phase, State, Trouble, advance
+from pipeline import trivy
 from pipeline.shell import FailedError
+
+if TYPE_CHECKING:
+    from ops import gate
 
 POLL = 0.5
 """Seconds from one look at the target to the next."""
 PATIENCE = 30.0
 """Seconds for which a target may be out of reach without that being a reason to go back."""
+HEARING = 1.0
+"""Seconds from one look for somebody who asks to go back to the next."""
 STOP = "stop"
 """The document by which somebody asks the run that holds the lock to go back."""
 
@@ -51,12 +58,16 @@ def prepare(place: Place, version: str, number: int) -> tuple[Release, preflight
         FailedError: the target or the gates cannot be asked, there is no such image, or it may not
             be deployed.
     """
-    gate.check(place.environment)
     with ThreadPoolExecutor() as beside:  # each waits for somebody else
         there = beside.submit(place.target.check)
+        known = beside.submit(trivy.check_database, datetime.now(UTC))
         found = beside.submit(preflight.find, version)
+        from ops import gate  # noqa: PLC0415  # takes half a second, which a rollback does without
+
+        gate.check(place.environment)
         there.result()
         image = found.result()
+        known.result()
         origin = beside.submit(preflight.verify_origin, image)
         findings = beside.submit(preflight.refuse_findings, image)
         rendered = beside.submit(place.target.render, image.name)
@@ -76,7 +87,7 @@ class Run:
     _rollout: Rollout | None = None
     _since: float = field(default_factory=time.monotonic)
     _trouble_since: float | None = None
-    _watch: gate.Watcher | None = None
+    _watch: "gate.Watcher | None" = None
     _open: ExitStack = field(default_factory=ExitStack)
     _stopped: str = ""
     """Who asked to go back, or by which signal; empty as long as nobody did."""
@@ -232,6 +243,8 @@ class Run:
         self._rollout = place.ledger.rollout(self.entry)  # which may not be kept any more
 
     def _smoke(self, rollout: Rollout) -> Event:
+        from ops import gate  # noqa: PLC0415
+
         environment = self.place.environment
         with self.place.target.reach(rollout) as url:
             found = gate.smoke(environment, url, rollout.release.serves)
@@ -242,6 +255,8 @@ class Run:
         return found.event
 
     def _look(self, rollout: Rollout) -> Event | None:
+        from ops import gate  # noqa: PLC0415
+
         progress = self.place.target.observe(rollout)
         if progress.failed or not progress.settled:
             return progress
@@ -274,7 +289,7 @@ class Run:
         over, store = threading.Event(), self.place.target.store
 
         def listen() -> None:
-            while not over.wait(POLL):
+            while not over.wait(HEARING):
                 with suppress(FailedError):  # a target that is out of reach is noticed elsewhere
                     if asked := store.read(STOP):
                         self._stopped = self._stopped or asked.text
