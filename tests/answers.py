@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from allpairspy import AllPairs  # type: ignore[import-untyped]
+from jinja2 import Template
 from jinja2.sandbox import SandboxedEnvironment
 
 Answers = dict[str, str]
@@ -43,6 +44,12 @@ def questions() -> Mapping[str, Question]:
     return {name: question for name, question in document.items() if not name.startswith("_")}
 
 
+@cache
+def template(text: str) -> Template:
+    """Return what copier.yml has as a template, ready to be rendered."""
+    return SandboxedEnvironment().from_string(text)
+
+
 def parse(question: Question, text: str) -> Any:
     """Return the value that Copier records for an answer."""
     plain = question["type"] == "str" and not question.get("multiselect")
@@ -56,7 +63,7 @@ def default(question: Question, known: Mapping[str, Any]) -> str:
     """
     value = question.get("default", "")
     text = value if isinstance(value, str) else str(value).lower()
-    return text if "{%" in text else SandboxedEnvironment().from_string(text).render(known)
+    return text if "{%" in text or "{{" not in text else template(text).render(known)
 
 
 def completed(answers: Answers) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def others(name: str, question: Question) -> list[str]:
 
 def is_asked(name: str, answers: Answers) -> bool:
     """Tell whether a question matters to somebody who gives these answers."""
-    when = SandboxedEnvironment().from_string(str(questions()[name].get("when", True)))
+    when = template(str(questions()[name].get("when", True)))
     return bool(yaml.safe_load(when.render(completed(answers))))
 
 
@@ -100,6 +107,7 @@ def needed(name: str) -> Answers:
     return next(answers for answers in alone if is_asked(name, answers))
 
 
+@cache
 def single_sets() -> dict[str, Answers]:
     """Return each answer that is not the default, alone but for what it needs."""
     return {
@@ -109,6 +117,7 @@ def single_sets() -> dict[str, Answers]:
     }
 
 
+@cache
 def pairwise_sets() -> dict[str, Answers]:
     """Return a few answer sets in which any two answers to any two questions meet.
 

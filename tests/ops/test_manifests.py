@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]  # it has none
 import pytest
 import yaml
 
@@ -31,6 +30,21 @@ def built(project: Path, place: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(done.stdout))
 
 
+def refusal(document: dict[str, Any]) -> str:
+    """Return what Kubernetes' own schema has against an object; nothing if it fits."""
+    # Seconds of grammars, which no other test has to wait for.
+    from kubernetes_validate import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        ValidationError,
+        validate,
+    )
+
+    try:
+        validate(document, "1.37", strict=True)
+    except ValidationError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("place", PLACES)
 def test_every_object_is_one_that_the_newest_kubernetes_knows(
@@ -47,7 +61,7 @@ def test_every_object_is_one_that_the_newest_kubernetes_knows(
         "ServiceAccount",
     ]
     for each in objects:
-        kubernetes_validate.validate(each, "1.37", strict=True)
+        assert refusal(each) == ""
         assert "namespace" not in each["metadata"]
         assert each["metadata"]["labels"]["app.kubernetes.io/name"] == "my-service"
 
@@ -59,8 +73,7 @@ def test_what_is_misspelt_is_not_taken(render: Render) -> None:
         if each["kind"] == "Deployment"
     ]
     deployment["spec"]["minReadySecond"] = 2
-    with pytest.raises(kubernetes_validate.ValidationError, match="minReadySecond"):
-        kubernetes_validate.validate(deployment, "1.37", strict=True)
+    assert "minReadySecond" in refusal(deployment)
 
 
 @pytest.mark.parametrize(("preset", "is_optional"), SECRETS.items())
