@@ -14,7 +14,6 @@ PACKAGE = "src/my_service"
 class Fault:
     """A file that should not pass, and what is to be read about it."""
 
-    session: str
     path: str
     text: str
     told: str
@@ -25,82 +24,93 @@ CONFLICT = "<" * 7 + " ours\na\n" + "=" * 7 + "\nb\n" + ">" * 7 + " theirs\n"
 OF_COPIER = CONFLICT.replace("ours", "before updating").replace("theirs", "after updating")
 KEY = "-----BEGIN " + "RSA PRIVATE KEY-----\n"
 
-FAULTS = {
+LINT = {
     "unused import": Fault(
-        "lint", f"{PACKAGE}/new.py", '"""New."""\n\nimport os\n', f"b/{PACKAGE}/new.py"
+        f"{PACKAGE}/unused.py", '"""New."""\n\nimport os\n', f"b/{PACKAGE}/unused.py"
     ),
     "import order": Fault(
-        "lint",
-        f"{PACKAGE}/new.py",
+        f"{PACKAGE}/order.py",
         '"""New."""\n\nimport sys\nimport os\n\nprint_ = (os, sys)\n',
-        f"{PACKAGE}/new.py",
+        f"b/{PACKAGE}/order.py",
     ),
-    "formatting": Fault(
-        "lint", f"{PACKAGE}/new.py", '"""New."""\n\nx = ( 1 )\n', f"b/{PACKAGE}/new.py"
-    ),
-    "print": Fault("lint", f"{PACKAGE}/new.py", '"""New."""\n\nprint(1)\n', "new.py:3:1"),
-    "trailing space": Fault("lint", "notes.md", "a \nb\n", "Fixing notes.md"),
-    "no final line break": Fault("lint", "notes.md", "a", "Fixing notes.md"),
-    "line breaks of Windows": Fault("lint", "notes.md", "a\r\nb\n", "notes.md: fixed mixed"),
-    "conflict markers": Fault("lint", "notes.md", CONFLICT, "notes.md:1"),
-    "conflict of an update": Fault("lint", "NOTICE", OF_COPIER, "NOTICE:1"),  # any kind of text
-    "conflict of an update in Python": Fault("lint", f"{PACKAGE}/new.py", OF_COPIER, "new.py:1"),
-    "file from before a patch": Fault("lint", "README.md.orig", "a\n", "README.md.orig"),
-    "rejected patch": Fault("lint", "noxfile.py.rej", "a\n", "noxfile.py.rej"),
-    "TOML": Fault("lint", "new.toml", "a = \n", "new.toml: "),
-    "YAML": Fault("lint", "new.yaml", "a: [\n", 'in "new.yaml", line '),
-    "JSON": Fault("lint", "new.json", "{\n", "new.json: "),
+    "formatting": Fault(f"{PACKAGE}/form.py", '"""New."""\n\nx = ( 1 )\n', f"b/{PACKAGE}/form.py"),
+    "print": Fault(f"{PACKAGE}/prints.py", '"""New."""\n\nprint(1)\n', "prints.py:3:1"),
+    "trailing space": Fault("space.md", "a \nb\n", "Fixing space.md"),
+    "no final line break": Fault("end.md", "a", "Fixing end.md"),
+    "line breaks of Windows": Fault("windows.md", "a\r\nb\n", "windows.md: fixed mixed"),
+    "conflict markers": Fault("notes.md", CONFLICT, "notes.md:1"),
+    "conflict of an update": Fault("NOTICE", OF_COPIER, "NOTICE:1"),  # any kind of text
+    "conflict of an update in Python": Fault(f"{PACKAGE}/both.py", OF_COPIER, "both.py:1"),
+    "file from before a patch": Fault("README.md.orig", "a\n", "README.md.orig"),
+    "rejected patch": Fault("noxfile.py.rej", "a\n", "noxfile.py.rej"),
+    "TOML": Fault("new.toml", "a = \n", "new.toml: "),
+    "YAML": Fault("new.yaml", "a: [\n", 'in "new.yaml", line '),
+    "JSON": Fault("new.json", "{\n", "new.json: "),
     "workflow": Fault(
-        "lint",
         ".github/workflows/new.yml",
         "on: push\njobs:\n  a:\n    runs_on: x\n",
         ".github/workflows/new.yml::$.jobs",
     ),
-    "large file": Fault("lint", "big.txt", "a\n" * 600_000, "big.txt (1172 KB)"),
-    "names that differ by case": Fault("lint", "readme.md", "a\n", "conflict"),
-    "private key": Fault("lint", "notes.md", KEY, "Private key found: notes.md"),
-    "type in the service": Fault(
-        "typecheck",
-        f"{PACKAGE}/new.py",
-        '"""New."""\n\nNUMBER: int = "one"\n',
-        f"{PACKAGE}/new.py:3: error",
+    "dependabot.yml": Fault(
+        ".github/dependabot.yml", "version: 3\nupdates: []\n", ".github/dependabot.yml::$.version"
     ),
-    "type in a test": Fault(
-        "typecheck", "tests/unit/test_new.py", 'a: int = "one"\n', "test_new.py:1: error"
-    ),
-    "no type": Fault(
-        "typecheck", "pipeline/new.py", "def f(a):\n    return a\n", "pipeline/new.py:1: error"
-    ),
-    "failing test": Fault(
-        "test-3.13",
-        "tests/unit/test_new.py",
-        "def test_new() -> None:\n    assert 1 + 1 == 3\n",
-        "FAILED tests/unit/test_new.py::test_new",
-    ),
-    "warning in a test": Fault(
-        "test-3.13",
-        "tests/unit/test_new.py",
-        'import warnings\n\n\ndef test_new() -> None:\n    warnings.warn("old", stacklevel=1)\n',
-        "FAILED tests/unit/test_new.py::test_new",
-    ),
-    "code without tests": Fault(
-        "test-3.13",
-        f"{PACKAGE}/new.py",
-        "def f(a: int) -> int:\n" + "    a += 1\n" * 400 + "    return a\n",
-        "FAIL Required test coverage of 80.0% not reached",
-    ),
+    "large file": Fault("big.txt", "a\n" * 600_000, "big.txt (1172 KB)"),
+    "names that differ by case": Fault("readme.md", "a\n", "conflict found: readme.md"),
+    "private key": Fault("key.md", KEY, "Private key found: key.md"),
+}
+FAULTS = {
+    "lint": LINT,
+    "typecheck": {
+        "type in the service": Fault(
+            f"{PACKAGE}/new.py",
+            '"""New."""\n\nNUMBER: int = "one"\n',
+            f"{PACKAGE}/new.py:3: error",
+        ),
+        "type in a test": Fault(
+            "tests/unit/test_new.py", 'a: int = "one"\n', "test_new.py:1: error"
+        ),
+        "no type": Fault(
+            "pipeline/new.py", "def f(a):\n    return a\n", "pipeline/new.py:1: error"
+        ),
+    },
+    "test-3.13": {
+        "failing test": Fault(
+            "tests/unit/test_new.py",
+            "def test_new() -> None:\n    assert 1 + 1 == 3\n",
+            "FAILED tests/unit/test_new.py::test_new",
+        ),
+        "warning in a test": Fault(
+            "tests/unit/test_old.py",
+            "import warnings\n\n\n"
+            'def test_old() -> None:\n    warnings.warn("old", stacklevel=1)\n',
+            "FAILED tests/unit/test_old.py::test_old",
+        ),
+        "code without tests": Fault(
+            f"{PACKAGE}/new.py",
+            "def f(a: int) -> int:\n" + "    a += 1\n" * 400 + "    return a\n",
+            "FAIL Required test coverage of 80.0% not reached",
+        ),
+    },
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_session_catches_its_fault_and_names_the_place(project: Project, fault: Fault) -> None:
-    project.write(fault.path, fault.text)
+@pytest.mark.parametrize("session", FAULTS)
+def test_a_session_catches_its_faults_and_names_their_places(
+    project: Project, session: str
+) -> None:
+    """All of them at once: none is hidden by another."""
+    for fault in FAULTS[session].values():
+        project.write(fault.path, fault.text)
 
-    done = project.nox("-s", fault.session)
+    done = project.nox("-s", session)
 
     assert done.status == 1, done.out
-    assert fault.told in done.out
-    assert f"Session {fault.session} failed" in done.out
+    assert [n for n, fault in FAULTS[session].items() if fault.told not in done.out] == [], done.out
+    assert f"Session {session} failed" in done.out
+    if session == "lint":  # every hook has its fault but one: `uv run` itself keeps the lock
+        ended = [line for line in done.out.splitlines() if line.endswith(("Passed", "Failed"))]
+        passed = [line.partition("..")[0] for line in ended if line.endswith("Passed")]
+        assert passed == ["uv.lock fits pyproject.toml"], done.out
 
 
 def test_without_a_fault_every_session_passes_and_leaves_no_trace(project: Project) -> None:
