@@ -27,12 +27,41 @@ def copied(render: Render, tmp_path: Path, answers: Answers) -> Project:
     return project
 
 
-@pytest.mark.parametrize("answers", pairwise_sets().values(), ids=pairwise_sets())
-def test_what_is_generated_passes(render: Render, tmp_path: Path, answers: Answers) -> None:
-    project = copied(render, tmp_path, answers)
-    oldest = completed(answers)["python_version"]  # each other answer comes by with each of them
+def by_day() -> dict[str, list[str]]:
+    """Return answer sets with their sessions, so that every combination of parts comes by once.
 
-    assert project.must("uv", "run", "nox", "-s", "lint", "typecheck", f"test-{oldest}")
+    The night proves all of them, and each of the other answers, with every session.
+    """
+    chosen: dict[str, list[str]] = {}
+    combined, served = set(), set()
+    for name, answers in pairwise_sets().items():
+        known = completed(answers)
+        service = (known["kind"], known["database"], known["cache"])
+        parts = (*service, *known["deploy"])
+        if parts not in combined:
+            tests = [] if service in served else [f"test-{known['python_version']}"]
+            chosen[name] = ["lint", "typecheck", *tests]
+        combined.add(parts)
+        served.add(service)
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one project after another stands: what is installed for one is there for the next."""
+    return tmp_path_factory.mktemp("desk") / "my project"
+
+
+@pytest.mark.parametrize(("name", "sessions"), by_day().items(), ids=by_day())
+def test_what_is_generated_passes(
+    render: Render, folder: Path, name: str, sessions: list[str]
+) -> None:
+    project = Project(folder)
+    for left in set(folder.glob("*")) - {folder / ".nox"}:
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    shutil.copytree(render(**pairwise_sets()[name]), folder, dirs_exist_ok=True)
+
+    assert project.must("uv", "run", "nox", "-s", *sessions)
     assert not (project.path / ".git").exists()
 
 
