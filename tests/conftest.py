@@ -70,14 +70,27 @@ def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
 MakeProject = Callable[..., Project]
 
 
+@pytest.fixture(scope="session")
+def begun(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Return a function as `render` is one; what it returns is in git, locked, committed."""
+    projects: dict[Path, Project] = {}
+
+    def begin_once(**answers: str) -> Path:
+        generated = render(**answers)
+        if generated not in projects:
+            projects[generated] = Project(tmp_path_factory.mktemp("begun") / "project")
+            projects[generated].begin(generated)
+        return projects[generated].path
+
+    return begin_once
+
+
 @pytest.fixture
-def make_project(render: Render, tmp_path: Path) -> MakeProject:
+def make_project(begun: Render, tmp_path: Path) -> MakeProject:
     """Return a function from answers to a project of one's own: in git, locked, committed."""
 
     def make(folder: str = "project", **answers: str) -> Project:
-        project = Project(tmp_path / folder)
-        project.begin(render(**answers))
-        return project
+        return Project(shutil.copytree(begun(**answers), tmp_path / folder))
 
     return make
 
