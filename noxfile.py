@@ -81,18 +81,18 @@ def test(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"], python=PYTHONS[-1])
 def e2e(session: nox.Session) -> None:
-    """Prove what needs a Docker engine."""
+    """Prove what needs a Docker engine; with `-- -m e2e`, what takes minutes more, too."""
     sync(session, "--group=test")
     junit = report_of(session)
-    session.run("pytest", "--numprocesses=auto", "-m", "e2e", junit, *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "-m", "e2e and not fresh", junit, *session.posargs)
 
 
 @nox.session(python=PYTHONS[-1])
 def fresh(session: nox.Session) -> None:
-    """Prove that what is generated tonight passes, with the newest and the oldest of everything."""
+    """Prove what takes a night: every answer, with the newest and the oldest of everything."""
     sync(session, "--group=test")
     junit = report_of(session)
-    session.run("pytest", "--numprocesses=auto", "-m", "fresh", junit, *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "-m", "fresh and not e2e", junit, *session.posargs)
 
 
 @nox.session(python=PYTHONS[-1])

@@ -120,6 +120,7 @@ def test_a_vulnerability_database_that_is_no_ground_for_a_verdict_is_not_a_pass(
         assert not (project.path / "reports/trivy.sarif").exists()
 
 
+@pytest.mark.fresh
 def test_trivy_may_be_a_container_and_its_database_in_a_registry(
     project: Project, contained: dict[str, str], fetched: dict[str, str], tmp_path: Path
 ) -> None:

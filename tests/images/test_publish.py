@@ -86,6 +86,7 @@ def test_a_release_for_two_processors_is_pushed_tried_listed_signed_and_tagged(
     assert all("sha256-" not in path for path in moved), f"it was signed twice: {moved}"
 
 
+@pytest.mark.fresh
 @pytest.mark.parametrize("publisher", [{"preset": "api-postgres-redis"}], indirect=True)
 def test_what_a_service_needs_is_there_when_its_image_is_tried(publisher: Publisher) -> None:
     project = publisher.project
@@ -106,6 +107,7 @@ def test_what_a_service_needs_is_there_when_its_image_is_tried(publisher: Publis
     assert left_of(f"publish-{folder_of(project.path)}") == []
 
 
+@pytest.mark.fresh
 def test_floating_tags_stay_with_the_newest_release(publisher: Publisher) -> None:
     first = publisher.must_publish("--ref", publisher.release("1.0.0"))
     assert publisher.tags() == {"1.0.0", "1.0", "1", "latest", first["tags"][1]}
@@ -144,6 +146,7 @@ def test_floating_tags_stay_with_the_newest_release(publisher: Publisher) -> Non
     assert holder("1.2.0-beta.1") == fourth["digest"]
 
 
+@pytest.mark.fresh
 def test_a_release_at_the_tip_of_its_branch_has_the_tags_of_both(publisher: Publisher) -> None:
     ref = publisher.release("1.0.0")
     commit = publisher.project.must("git", "rev-parse", "--short=7", "HEAD").strip()
@@ -209,6 +212,7 @@ def test_an_image_that_breaks_a_rule_is_neither_signed_nor_tagged(publisher: Pub
     assert publisher.tags() == set()
 
 
+@pytest.mark.fresh
 def test_a_floating_tag_that_could_not_move_is_moved_by_a_second_run(publisher: Publisher) -> None:
     ref = publisher.release("1.0.0")
     publisher.gate.refuse("PUT", "/manifests/latest", status=503)
@@ -360,6 +364,7 @@ def test_without_a_key_the_workflow_signs_as_itself_or_nothing_is_tagged(
     assert publisher.tags() == set()
 
 
+@pytest.mark.fresh
 def test_cosign_may_be_a_container(publisher: Publisher, tmp_path: Path) -> None:
     found = shutil.which("cosign")
     assert found

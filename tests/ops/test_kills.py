@@ -76,7 +76,11 @@ def killed(deployer: Deployer, phase: str, version: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "lease", "phases"), [("compose", 2, [*STATES]), ("kubernetes", 10, CHANGES)]
+    ("target", "lease", "phases"),
+    [
+        ("compose", 2, [*STATES]),
+        pytest.param("kubernetes", 10, CHANGES, marks=pytest.mark.fresh),
+    ],
 )
 def test_whoever_is_killed_is_put_right(
     make_deployer: MakeDeployer, target: str, lease: int, phases: list[str], tmp_path: Path

@@ -42,6 +42,7 @@ def test_findings_of_the_night_are_red_and_shown_where_the_code_is(
     ]
 
 
+@pytest.mark.fresh
 def test_a_quiet_night_is_green(
     project: Project, act: Act, advisories: Advisories, images: dict[str, str]
 ) -> None:

@@ -38,6 +38,7 @@ def test_a_tag_that_a_person_pushes_becomes_a_signed_image_and_a_release(
     assert found in str(release.body)
 
 
+@pytest.mark.fresh
 def test_a_branch_that_a_person_chooses_becomes_an_image_and_no_release(
     shipping: Shipping,
 ) -> None:

@@ -92,6 +92,7 @@ def test_what_is_not_proved_is_not_released(shipping: Shipping) -> None:
     assert publisher.tags() == set()
 
 
+@pytest.mark.fresh
 def test_a_person_may_choose_the_version(shipping: Shipping) -> None:
     alone = ("--job=release", ONE_LEG)  # its image is another story's
 
