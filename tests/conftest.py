@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from copier import run_copy
 
-from tests.images.containers import forget
+from tests.images.containers import docker, forget
 from tests.images.publisher import BOTH, ONE, Key, Publisher
 from tests.needed import need, need_program
 from tests.osv import Advisories
@@ -132,14 +132,19 @@ def trivy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine() -> str:
+def engine(render: Render) -> Iterator[str]:
     """The command of an engine that answers."""
     try:
         found = subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         found = False
     need(found, "Docker engine answers `docker info`")
-    return "docker"
+    # The layers that all images stand on stay: an engine may drop those of an image whose name a
+    # build takes over, while that very build unpacks what stands on them.
+    kept = f"slipway-{uuid4().hex[:12]}"
+    docker("buildx", "build", "--quiet", "--load", "--target=runtime", f"--tag={kept}", render())
+    yield "docker"
+    docker("image", "rm", "--force", kept)
 
 
 @pytest.fixture(scope="session")
