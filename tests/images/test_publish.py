@@ -187,6 +187,7 @@ def test_a_push_that_breaks_off_leaves_no_tag_and_a_second_run_completes_it(
     assert publisher.verify(":main").status == 0
 
 
+@pytest.mark.fresh
 def test_only_what_is_in_the_commit_is_in_the_image(publisher: Publisher) -> None:
     """Of a pull request, too, whose image has its number."""
     report = publisher.must_publish("--ref", "refs/pull/7/merge")
@@ -226,6 +227,7 @@ def test_a_floating_tag_that_could_not_move_is_moved_by_a_second_run(publisher: 
     )
 
 
+@pytest.mark.fresh
 def test_expired_credentials_are_told_and_never_printed(
     publisher: Publisher, tmp_path: Path
 ) -> None:

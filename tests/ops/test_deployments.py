@@ -19,7 +19,10 @@ from tests.project import without
 from tests.trivy import Vulnerability
 
 pytestmark = pytest.mark.e2e
-on_each_target = pytest.mark.parametrize("target", ["compose", "kubernetes"])
+# By day, what a cluster does is proved without the verbs, in test_kubernetes.py.
+on_each_target = pytest.mark.parametrize(
+    "target", ["compose", pytest.param("kubernetes", marks=pytest.mark.fresh)]
+)
 
 
 @on_each_target
@@ -296,7 +299,11 @@ def state_of(deployer: Deployer) -> list[str]:
     ("strategy", "expected"),
     [
         ("rolling", ["pull", "down", "up 1", "send", "stop", "up 2", "send", "stop", "down"]),
-        ("canary", ["pull", "down", "up 2", "send", "send", "send", "send", "down"]),
+        pytest.param(
+            "canary",
+            ["pull", "down", "up 2", "send", "send", "send", "send", "down"],
+            marks=pytest.mark.fresh,
+        ),
     ],
 )
 def test_a_dry_run_tells_all_and_changes_nothing(
@@ -323,7 +330,7 @@ def test_a_dry_run_tells_all_and_changes_nothing(
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        ("rolling", ["apply", "apply", "scale 0"]),
+        pytest.param("rolling", ["apply", "apply", "scale 0"], marks=pytest.mark.fresh),
         ("blue-green", ["apply", "scale 2", "patch", "patch", "scale 0"]),
     ],
 )

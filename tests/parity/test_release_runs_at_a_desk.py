@@ -58,6 +58,7 @@ def test_a_push_to_main_becomes_a_release_with_its_image(
         person.must("docker", "compose", "down", "--volumes", "--rmi=all")
 
 
+@pytest.mark.fresh
 def test_a_push_with_nothing_to_release_becomes_the_image_of_its_branch(
     shipping: Shipping,
 ) -> None:
