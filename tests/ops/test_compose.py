@@ -59,6 +59,7 @@ def make_place(
         assert left_of(name) == []
 
 
+@pytest.mark.fresh  # by day, as part of whole deployments, in test_deployments.py
 def test_no_request_is_lost_whatever_the_strategy(
     make_place: MakePlace, service_images: ServiceImages
 ) -> None:
