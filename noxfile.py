@@ -9,6 +9,7 @@ import nox
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 PIPELINE = {"PYTHONPATH": "template"}  # where `ops` and `pipeline` stand here
+SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=worksteal")  # some take minutes, most a second
 OSV_URL = os.environ.get("OSV_URL", "https://api.osv.dev")  # a mirror will do
 
 nox.needs_version = ">=2026.10.20"
@@ -74,9 +75,7 @@ def test(session: nox.Session) -> None:
     """Prove what is generated, by generating it and running its own commands."""
     sync(session, "--group=test")
     junit = report_of(session)
-    session.run(
-        "pytest", "--numprocesses=auto", "-m", "not e2e and not fresh", junit, *session.posargs
-    )
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "not e2e and not fresh", junit, *session.posargs)
 
 
 @nox.session(tags=["ci"], python=PYTHONS[-1])
@@ -84,7 +83,7 @@ def e2e(session: nox.Session) -> None:
     """Prove what needs a Docker engine; with `-- -m e2e`, what takes minutes more, too."""
     sync(session, "--group=test")
     junit = report_of(session)
-    session.run("pytest", "--numprocesses=auto", "-m", "e2e and not fresh", junit, *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "e2e and not fresh", junit, *session.posargs)
 
 
 @nox.session(python=PYTHONS[-1])
@@ -92,7 +91,7 @@ def fresh(session: nox.Session) -> None:
     """Prove what takes a night: every answer, with the newest and the oldest of everything."""
     sync(session, "--group=test")
     junit = report_of(session)
-    session.run("pytest", "--numprocesses=auto", "-m", "fresh and not e2e", junit, *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "fresh and not e2e", junit, *session.posargs)
 
 
 @nox.session(python=PYTHONS[-1])

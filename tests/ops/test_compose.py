@@ -191,6 +191,7 @@ class MortalShell(Shell):
         return super().change(*command, stdin=stdin, seconds=seconds)
 
 
+@pytest.mark.fresh
 def test_a_deployment_killed_between_any_two_commands_is_undone_by_another_process(
     make_place: MakePlace, service_images: ServiceImages
 ) -> None:

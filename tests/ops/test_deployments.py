@@ -231,6 +231,7 @@ def test_an_earlier_release_serves_again_as_it_was(
     assert [entry["release"] for entry in deployer.history()] == [1, 2, 1, 2, 1, 2]
 
 
+@pytest.mark.fresh
 def test_a_cluster_that_goes_away_for_a_while_or_for_good(
     make_deployer: MakeDeployer, cluster: str, tmp_path: Path
 ) -> None:

@@ -36,8 +36,8 @@ def by_day() -> dict[str, list[str]]:
     combined, served = set(), set()
     for name, answers in pairwise_sets().items():
         known = completed(answers)
-        service = (known["kind"], known["database"], known["cache"])
-        parts = (*service, *known["deploy"])
+        service = (known["kind"], known["database"])
+        parts = (*service, known["cache"], *known["deploy"])
         if parts not in combined:
             tests = [] if service in served else [f"test-{known['python_version']}"]
             chosen[name] = ["lint", "typecheck", *tests]
