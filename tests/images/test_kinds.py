@@ -9,11 +9,8 @@ from tests.project import Project
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize(
-    "service",
-    [pytest.param("mcp", marks=pytest.mark.fresh), "api-postgres-redis"],
-    indirect=True,
-)
+@pytest.mark.fresh
+@pytest.mark.parametrize("service", ["mcp", "api-postgres-redis"], indirect=True)
 def test_a_service_of_another_kind_passes_its_sessions(
     service: Project, advisories: Advisories
 ) -> None:
