@@ -68,6 +68,7 @@ def test_without_an_engine_one_sentence_says_so(project: Project, tmp_path: Path
         assert "Program docker not found." in done.out
 
 
+@pytest.mark.fresh
 def test_an_engine_that_stops_while_it_builds_is_a_failure_and_the_next_run_completes(
     project: Project,
 ) -> None:

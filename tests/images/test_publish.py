@@ -165,6 +165,7 @@ def test_a_release_at_the_tip_of_its_branch_has_the_tags_of_both(publisher: Publ
     assert late["tags"] == [*of_the_tag, f"main-{commit}"]
 
 
+@pytest.mark.fresh
 def test_a_push_that_breaks_off_leaves_no_tag_and_a_second_run_completes_it(
     publisher: Publisher,
 ) -> None:

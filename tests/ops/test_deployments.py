@@ -87,6 +87,7 @@ def test_a_bad_release_is_undone_and_the_reason_is_named(
     )
 
 
+@pytest.mark.fresh
 def test_a_release_is_held_promoted_and_aborted_by_people(make_deployer: MakeDeployer) -> None:
     deployer = make_deployer(strategy="canary", canary=[50], replicas=1)
     name = deployer.name
@@ -266,6 +267,7 @@ def test_a_cluster_that_goes_away_for_a_while_or_for_good(
         assert users.lost == []
 
 
+@pytest.mark.fresh
 def test_a_ledger_that_cannot_be_written_is_a_reason_to_go_back(
     make_deployer: MakeDeployer,
 ) -> None:

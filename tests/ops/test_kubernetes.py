@@ -213,6 +213,7 @@ def test_a_blue_green_release_is_tried_beside_and_the_one_before_stays_warm(plac
         assert users.lost == []
 
 
+@pytest.mark.fresh
 def test_a_canary_gets_its_share_and_gives_it_back_at_each_stop(place: Place) -> None:
     strategy = with_strategy(place, "canary")
     assert strategy.shares == (0, 10, 50, 100)

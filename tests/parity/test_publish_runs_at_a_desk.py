@@ -10,6 +10,7 @@ pytestmark = pytest.mark.e2e
 PUBLISH = ".github/workflows/publish.yml"
 
 
+@pytest.mark.fresh
 def test_a_tag_that_a_person_pushes_becomes_a_signed_image_and_a_release(
     shipping: Shipping,
 ) -> None:
