@@ -137,7 +137,7 @@ def test_rollback_takes_seconds_needs_no_registry_and_brings_its_settings_back(
         place.roll_back(second, first)
         assert place.versions(100) == {"2.0.0": 100}
     assert users.lost == []
-    assert min(warm, back) <= 10  # other stories run beside this one
+    assert max(warm, back) <= 10
     [one, _] = place.containers("green")
     assert place.settings_of(one)["APP_LOG_LEVEL"] == "error"
     assert place.settings_of(one)["APP_TOKENS"] == "cheval$batterie"

@@ -163,7 +163,9 @@ def test_a_rolling_release_takes_the_place_of_the_one_before(place: Place) -> No
     before = place.first()
     with Users(place.url()) as users:
         assert users.see("1.0.0")
+        begun = time.monotonic()
         newer = place.deploy(Rollout(place.release(place.images.newer), before, strategy))
+        assert time.monotonic() - begun < 40
         assert users.see("2.0.0")
         assert place.replicas() == {"blue": 2, "green": 0}
         # Half-way, and back.
@@ -203,13 +205,11 @@ def test_a_blue_green_release_is_tried_beside_and_the_one_before_stays_warm(plac
         live = {(each.release, each.live, each.ready) for each in place.target().instances()}
         assert live == {(before.number, False, True), (newer.number, True, True)}
         # Back, and back from back.
-        took = []
         for to, of, version in [(before, newer, "1.0.0"), (newer, before, "2.0.0")]:
             begun = time.monotonic()
             place.deploy(Rollout(to, of, BACK))
-            took.append(time.monotonic() - begun)
+            assert time.monotonic() - begun < 10
             assert users.see(version)
-        assert min(took) < 10  # other stories run beside this one
         assert users.lost == []
 
 
@@ -235,7 +235,9 @@ def test_a_canary_gets_its_share_and_gives_it_back_at_each_stop(place: Place) ->
             assert users.see("1.0.0")
         newer = place.deploy(Rollout(place.release(place.images.newer), before, strategy))
         assert place.replicas() == {"blue": 0, "green": 2}
+        begun = time.monotonic()
         place.deploy(Rollout(before, newer, BACK))
+        assert time.monotonic() - begun < SECONDS
         assert users.see("1.0.0")
         assert users.lost == []
 
